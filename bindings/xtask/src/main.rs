@@ -1,0 +1,2 @@
+//! `cargo xtask`: every command of the house.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `tandem`: the desktop client of the Tandem core.
+fn main() {}
