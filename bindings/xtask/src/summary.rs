@@ -1,0 +1,212 @@
+//! The counts of the suites: as a table, as JSON and as the closing line.
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+/// How one suite went.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Row {
+    pub name: String,
+    pub passed: u64,
+    pub failed: u64,
+    pub skipped: u64,
+    /// Why something was skipped or failed, or what should be known of a pass.
+    pub reason: String,
+    pub took: Duration,
+}
+
+impl Row {
+    /// A check that is not made of tests counts as one.
+    pub fn check(ok: bool, reason: impl Into<String>) -> Self {
+        let (passed, failed) = if ok { (1, 0) } else { (0, 1) };
+        Self {
+            passed,
+            failed,
+            reason: reason.into(),
+            ..Self::default()
+        }
+    }
+
+    /// A suite that did not run.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self {
+            skipped: 1,
+            reason: reason.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether anything was really checked.
+    pub fn ran(&self) -> bool {
+        self.passed + self.failed > 0
+    }
+
+    fn word(&self) -> &'static str {
+        match (self.failed, self.ran()) {
+            (0, true) => "ok",
+            (0, false) => "skipped",
+            _ => "FAILED",
+        }
+    }
+}
+
+/// Adds up the closing lines of Rust's test programs, and names the tests that failed.
+pub fn count_tests(printed: &str) -> Row {
+    let mut row = Row::default();
+    let mut failures = BTreeSet::new();
+    for line in printed.lines() {
+        if let Some(counts) = line.trim_start().strip_prefix("test result:") {
+            row.passed += count_before(counts, "passed");
+            row.failed += count_before(counts, "failed");
+            row.skipped += count_before(counts, "ignored");
+        } else if let Some(name) = line
+            .strip_prefix("test ")
+            .and_then(|line| line.strip_suffix(" ... FAILED"))
+        {
+            failures.insert(name.to_owned());
+        }
+    }
+    row.reason = failures.into_iter().collect::<Vec<_>>().join(", ");
+    row
+}
+
+fn count_before(line: &str, word: &str) -> u64 {
+    let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric()).collect();
+    let pair = words.windows(2).find(|pair| pair[1] == word);
+    pair.and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
+}
+
+/// Turns every required suite that did not run into a failure.
+pub fn require(rows: &mut Vec<Row>, required: &[String]) {
+    for name in required {
+        match rows.iter_mut().find(|row| row.name == *name) {
+            Some(row) if row.ran() => {}
+            Some(row) => {
+                row.failed += 1;
+                row.reason = format!("required, but did not run: {}", row.reason);
+            }
+            None => rows.push(Row {
+                name: name.clone(),
+                ..Row::check(
+                    false,
+                    "required by .ci/required-suites, but there is no such suite",
+                )
+            }),
+        }
+    }
+}
+
+/// The names in `.ci/required-suites`: one a line, `#` starts a comment.
+pub fn required_suites(text: &str) -> Vec<String> {
+    let names = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    names
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+pub fn write_json(rows: &[Row], file: &Path) -> io::Result<()> {
+    let suites: Vec<Value> = rows
+        .iter()
+        .map(|row| {
+            json!({
+                "name": row.name, "passed": row.passed, "failed": row.failed,
+                "skipped": row.skipped, "reason": row.reason,
+                "seconds": (row.took.as_secs_f64() * 10.0).round() / 10.0,
+            })
+        })
+        .collect();
+    fs::write(file, format!("{:#}\n", json!({ "suites": suites })))
+}
+
+/// The table a person reads.
+pub fn table(rows: &[Row]) -> String {
+    let mut text = format!(
+        "\n{:<18} {:<8} {:>6} {:>6} {:>7} {:>7}  {}\n",
+        "suite", "", "passed", "failed", "skipped", "seconds", "why"
+    );
+    for row in rows {
+        let line = format!(
+            "{:<18} {:<8} {:>6} {:>6} {:>7} {:>7.1}  {}",
+            row.name,
+            row.word(),
+            row.passed,
+            row.failed,
+            row.skipped,
+            row.took.as_secs_f64(),
+            row.reason
+        );
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `N passed, N failed`, over all suites.
+pub fn closing_line(rows: &[Row]) -> String {
+    let passed: u64 = rows.iter().map(|row| row.passed).sum();
+    let failed: u64 = rows.iter().map(|row| row.failed).sum();
+    format!("{passed} passed, {failed} failed")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO_BINARIES: &str = "\
+     Running unittests src/lib.rs (target/debug/deps/a-1)
+test one::holds ... ok
+test two::breaks ... FAILED
+test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 2 filtered out; finished in 0.01s
+     Running unittests src/main.rs (target/debug/deps/b-2)
+test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 1.00s
+";
+
+    #[test]
+    fn adds_the_closing_lines_of_all_test_programs() {
+        let row = count_tests(TWO_BINARIES);
+        assert_eq!((row.passed, row.failed, row.skipped), (13, 1, 3));
+        assert_eq!(row.reason, "two::breaks");
+    }
+
+    #[test]
+    fn a_required_suite_that_did_not_run_is_a_failure() {
+        let ran = Row {
+            name: "fmt".into(),
+            ..Row::check(true, "")
+        };
+        let skipped = Row {
+            name: "docs".into(),
+            ..Row::skipped("no such tool")
+        };
+        let mut rows = vec![ran, skipped];
+        let required = required_suites("# the list\nfmt\ndocs # both\n\nmoon\n");
+        require(&mut rows, &required);
+        assert_eq!(closing_line(&rows), "1 passed, 2 failed");
+        assert_eq!(rows[1].reason, "required, but did not run: no such tool");
+        assert_eq!(rows[2].name, "moon");
+    }
+
+    #[test]
+    fn the_table_says_skipped_only_when_nothing_ran() {
+        let skipped = Row {
+            name: "interop/sipp".into(),
+            ..Row::skipped("no SIPp")
+        };
+        let partly = Row {
+            name: "unit".into(),
+            passed: 2,
+            skipped: 1,
+            ..Row::default()
+        };
+        let text = table(&[skipped, partly]);
+        assert!(text.contains("interop/sipp       skipped"), "{text}");
+        assert!(text.contains("unit               ok"), "{text}");
+    }
+}
