@@ -1,1 +1,4 @@
 //! Tandem: sip.
+
+pub mod digest;
+pub mod sdp;

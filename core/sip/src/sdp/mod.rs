@@ -1,0 +1,32 @@
+//! Session descriptions (SDP, RFC 8866) and their offer/answer model (RFC 3264).
+//!
+//! Three steps, each usable alone:
+//!
+//! * [`SessionDescription`]: text to lines and back. [`parse`](SessionDescription::parse) takes what real
+//!   phones send (bare LF, missing `s=`, unknown attributes), within bounds; printing is strict.
+//! * [`to_media`] and [`from_media`]: lines to the signalling-neutral [`MediaDescription`] and back.
+//! * [`SdpSession`]: one side of one dialog; it counts the version of `o=` and keeps the m-lines of an
+//!   answer, and of later offers, where they belong.
+//!
+//! Which codecs survive a negotiation is none of this module's business.
+//!
+//! [`MediaDescription`]: tandem_types::MediaDescription
+
+mod codecs;
+mod description;
+mod error;
+mod from_media;
+mod ice;
+mod parse;
+mod print;
+mod profile;
+mod security;
+mod session;
+mod to_media;
+
+pub use description::{Attribute, Connection, Line, MediaSection, Origin, SessionDescription};
+pub use error::SdpError;
+pub use from_media::from_media;
+pub use parse::{MAX_ATTRIBUTES, MAX_FORMATS, MAX_MEDIA, MAX_SIZE};
+pub use session::{SdpSession, full_offer, hold, is_held_by};
+pub use to_media::to_media;
