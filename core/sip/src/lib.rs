@@ -1,4 +1,8 @@
-//! Tandem: sip.
+//! Tandem's SIP room: messages, digest, SDP, transactions, dialogs, registration, and the user agent that
+//! joins them. Sans-IO: it is told the time, given its randomness, and never opens a socket.
 
 pub mod digest;
+pub mod message;
 pub mod sdp;
+pub mod dialog;
+pub mod transaction;

@@ -1,0 +1,115 @@
+//! SIP messages: bytes in, bytes out, nothing lost (RFC 3261 §7, §18.3, §19, §20, §25).
+//!
+//! A [`Message`] keeps header fields in the order and form they came in; [`Headers`] reads typed views
+//! ([`Via`], [`NameAddr`], [`CSeq`], …) when asked. Bytes become messages by [`parse_datagram`] or a
+//! [`StreamDecoder`]; [`screen`] says whether an element may act on a message or how it answers instead.
+//!
+//! Nothing here logs, and `Debug` of a message shows names and sizes only: what people write to and are
+//! called by stays out of logs.
+
+mod error;
+mod escape;
+mod header;
+mod headers;
+mod host;
+mod lex;
+mod method;
+mod name_addr;
+mod params;
+mod parse;
+mod request;
+mod response;
+mod sip_uri;
+mod status;
+mod stream;
+mod tel_uri;
+mod uri;
+mod values;
+mod via;
+mod views;
+mod wire;
+
+#[cfg(test)]
+mod sip_uri_tests;
+
+pub use error::{BuildError, HeaderError, HeaderFault, ParseError, ParseFault, SyntaxError};
+pub use header::{Header, name};
+pub use headers::Headers;
+pub use host::Host;
+pub use method::Method;
+pub use name_addr::NameAddr;
+pub use params::Params;
+pub use parse::{Limits, parse_datagram};
+pub use request::Request;
+pub use response::Response;
+pub use sip_uri::SipUri;
+pub use status::StatusCode;
+pub use stream::{Frame, FrameError, StreamDecoder};
+pub use tel_uri::TelUri;
+pub use uri::{OtherUri, Uri};
+pub use values::{CSeq, MediaType, Parameterized, RAck, Reason, RetryAfter, Warning};
+pub use via::Via;
+pub use views::Contacts;
+
+/// A request or a response.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Message {
+    /// A request.
+    Request(Request),
+    /// A response.
+    Response(Response),
+}
+
+impl Message {
+    /// The header fields.
+    pub const fn headers(&self) -> &Headers {
+        match self {
+            Self::Request(request) => &request.headers,
+            Self::Response(response) => &response.headers,
+        }
+    }
+
+    /// The header fields, to be changed.
+    pub const fn headers_mut(&mut self) -> &mut Headers {
+        match self {
+            Self::Request(request) => &mut request.headers,
+            Self::Response(response) => &mut response.headers,
+        }
+    }
+
+    /// The body.
+    pub fn body(&self) -> &[u8] {
+        match self {
+            Self::Request(request) => &request.body,
+            Self::Response(response) => &response.body,
+        }
+    }
+
+    /// The message for the wire: what it holds, with a Content-Length that is right.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Request(request) => request.to_bytes(),
+            Self::Response(response) => response.to_bytes(),
+        }
+    }
+
+    /// Exactly what the message holds, a missing or wrong Content-Length included.
+    pub fn to_bytes_verbatim(&self) -> Vec<u8> {
+        match self {
+            Self::Request(request) => request.to_bytes_verbatim(),
+            Self::Response(response) => response.to_bytes_verbatim(),
+        }
+    }
+}
+
+impl From<Request> for Message {
+    fn from(request: Request) -> Self {
+        Self::Request(request)
+    }
+}
+
+impl From<Response> for Message {
+    fn from(response: Response) -> Self {
+        Self::Response(response)
+    }
+}
