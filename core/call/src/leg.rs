@@ -163,6 +163,14 @@ impl Phase {
         }
     }
 
+    /// Whether the leg was started and has not said that it is over.
+    pub(crate) const fn is_known_to_the_far_end(self) -> bool {
+        match self {
+            Self::Setup | Self::Accepted | Self::Leaving { .. } | Self::Abandoned { .. } => true,
+            Self::Waiting | Self::Ended => false,
+        }
+    }
+
     /// Whether the leg was never started.
     pub(crate) const fn is_waiting(self) -> bool {
         match self {

@@ -78,8 +78,10 @@
 //! - Every leg ends with one [`LegEvent::Ended`], also after a command to end it.
 //! - Every [`LegCommand::Hold`] and [`LegCommand::Resume`] is answered by `HoldDone`, `ResumeDone` or
 //!   `HoldRejected`, unless the leg ends first.
-//! - The call does not wait for ever for a leg to confirm its end ([`CallConfig::ending_limit`]): a room
-//!   finishes a cancelled leg on its own, and ends it when the answer arrives after all.
+//! - An answer that crosses a [`LegCommand::Cancel`] is reported as `Accepted`: the call decides whether to
+//!   take it or to hang it up. A room may also hang it up by itself, and reports `Ended`.
+//! - The call does not wait for ever for a leg to confirm its end ([`CallConfig::ending_limit`]). From then
+//!   on the room is alone with it, and hangs up an answer that still comes.
 
 mod call;
 mod command;

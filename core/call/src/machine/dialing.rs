@@ -70,7 +70,7 @@ impl Participant {
         }
         let of_parent = |attempt: &&mut Attempt| {
             let mut legs = attempt.legs.iter();
-            legs.any(|leg| leg.id == parent && !leg.phase.is_waiting())
+            legs.any(|leg| leg.id == parent && leg.phase.is_known_to_the_far_end())
         };
         let Some(attempt) = self.attempts.iter_mut().find(of_parent) else {
             return;
@@ -84,7 +84,11 @@ impl Participant {
         fork.heard = true;
         attempt.legs.push(fork);
         if !self.wants_an_answer() || !attempt_runs {
-            let reason = self.ending.unwrap_or(EndReason::AnsweredElsewhere);
+            let reason = match (self.ending, self.winner) {
+                (Some(reason), _) => reason,
+                (None, Some(_)) => EndReason::AnsweredElsewhere,
+                (None, None) => EndReason::Unreachable,
+            };
             self.let_go(step, id, reason);
         }
     }
