@@ -3,6 +3,7 @@
 use crate::needs;
 use crate::places::{built, reports};
 use crate::process::{Run, tail};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
@@ -16,7 +17,7 @@ pub fn command(arguments: &[String]) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match phones.demo().args(options).status() {
+    match phones.command(&options).status() {
         Ok(status) => status
             .code()
             .and_then(|code| u8::try_from(code).ok())
@@ -36,53 +37,67 @@ pub fn command(arguments: &[String]) -> ExitCode {
 
 /// The programs of the demo, built.
 pub struct Phones {
-    pub tandem: PathBuf,
     demo: PathBuf,
+    options: Vec<OsString>,
 }
 
 impl Phones {
-    /// The demo without options, writing into `target/demo/`.
-    pub fn demo(&self) -> Command {
+    /// The demo in the foreground.
+    fn command(&self, options: &[String]) -> Command {
         let mut command = Command::new(&self.demo);
+        command.args(&self.options).args(options);
         command
-            .arg("--tandem")
-            .arg(&self.tandem)
-            .arg("--out")
-            .arg(reports().join("demo"));
-        command
+    }
+
+    /// The demo as one step of a suite.
+    pub fn run(&self, options: &[&str]) -> Run {
+        Run::new(&self.demo).args(&self.options).args(options)
     }
 }
 
 /// Builds the command line client and the demo around it. Speaks on standard error only.
 pub fn build() -> Result<Phones, String> {
-    needs::ensure(needs::BUILD)?;
-    let packages = [
-        "build",
-        "--package",
-        "tandem-cli",
-        "--package",
-        "tandem-world",
+    let tandem = build_phone()?;
+    cargo_build("tandem-world")?;
+    let out = reports().join("demo").into_os_string();
+    let options = vec![
+        "--tandem".into(),
+        tandem.into_os_string(),
+        "--out".into(),
+        out,
     ];
-    let log = reports().join("logs/demo-build.log");
-    eprintln!("building the two phones (the first time takes some minutes) …");
-    let build = Run::cargo()
-        .args(packages)
-        .log(&log)
-        .limit(1800)
-        .heartbeat();
-    let finished = build.finish().map_err(|error| format!("cargo: {error}"))?;
-    if !finished.ok {
-        return Err(format!(
-            "cargo build: {}\n{}",
-            finished.why,
-            tail(&finished.printed, 40)
-        ));
-    }
-    let programs = built().join("debug");
     Ok(Phones {
-        tandem: programs.join("tandem"),
-        demo: programs.join("tandem-demo"),
+        demo: built().join("debug/tandem-demo"),
+        options,
     })
+}
+
+/// Builds `tandem` and says where it is.
+pub fn build_phone() -> Result<PathBuf, String> {
+    needs::ensure(needs::BUILD)?;
+    cargo_build("tandem-cli")?;
+    Ok(built().join("debug/tandem"))
+}
+
+fn cargo_build(package: &str) -> Result<(), String> {
+    let log = reports().join(format!("logs/build-{package}.log"));
+    eprintln!("     building {package} (the first time takes some minutes)");
+    let build = Run::cargo()
+        .args(["build", "--package", package])
+        .log(&log)
+        .limit(1800);
+    let finished = build
+        .heartbeat()
+        .finish()
+        .map_err(|error| format!("cargo: {error}"))?;
+    if finished.ok {
+        return Ok(());
+    }
+    let printed = tail(&finished.printed, 40);
+    Err(format!(
+        "{package} does not build: {}\n{printed}",
+        finished.why
+    ))
 }
 
 /// The options of the demo itself, with the files named as seen from here.

@@ -5,6 +5,7 @@
 
 mod advisories;
 mod demo;
+mod namespace;
 mod needs;
 mod peers;
 mod places;

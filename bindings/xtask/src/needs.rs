@@ -131,9 +131,8 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
     ensure(BUILD)?;
     println!("this machine can build Tandem");
     if !arguments.is_empty() {
-        for needs in [NAMESPACE, BARESIP, SIPP, TSHARK] {
-            ensure(needs)?;
-        }
+        let peers = [NAMESPACE, BARESIP, SIPP, TSHARK].into_iter().flatten();
+        ensure(peers)?;
         let asterisk = crate::peers::asterisk()?;
         println!("the peers are here; Asterisk is in {}", asterisk.display());
     }
@@ -141,8 +140,8 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
 }
 
 /// Makes sure that all of it is here: installs it on Debian as root, else says how to.
-pub fn ensure(needs: &[Need]) -> Result<(), String> {
-    let missing: Vec<&Need> = needs.iter().filter(|need| !(need.present)()).collect();
+pub fn ensure<'a>(needs: impl IntoIterator<Item = &'a Need>) -> Result<(), String> {
+    let missing: Vec<&Need> = needs.into_iter().filter(|need| !(need.present)()).collect();
     if missing.is_empty() {
         return Ok(());
     }
@@ -166,18 +165,13 @@ pub fn ensure(needs: &[Need]) -> Result<(), String> {
     }
     eprintln!("     installing {}", packages.join(", "));
     install(&packages)?;
-    match needs.iter().find(|need| !(need.present)()) {
+    match missing.iter().find(|need| !(need.present)()) {
         None => Ok(()),
         Some(need) => Err(format!(
             "{} was installed, but {} is not found",
             need.package, need.what
         )),
     }
-}
-
-/// Whether this is Debian (or made of it) and may be changed by us.
-pub fn may_install() -> bool {
-    is_debian() && is_root()
 }
 
 pub fn is_root() -> bool {

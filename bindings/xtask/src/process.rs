@@ -61,6 +61,22 @@ impl Run {
         self
     }
 
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
+    /// Starts it in this folder and not in the checkout.
+    pub fn directory(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    pub fn without_env(mut self, name: &str) -> Self {
+        self.command.env_remove(name);
+        self
+    }
+
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
@@ -105,7 +121,7 @@ impl Run {
             fs::create_dir_all(folder)?;
         }
         let mut file = OpenOptions::new().create(true).append(true).open(&log)?;
-        let _ = writeln!(file, "$ {:?}", self.command);
+        let _ = writeln!(file, "{}", said(&self.command));
         let start = file.metadata()?.len();
         match &self.output {
             Some(output) => self.command.stdout(File::create(output)?),
@@ -160,6 +176,14 @@ impl Run {
             thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// A command as a person would type it, more or less.
+fn said(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.fold("$".to_owned(), |line, word| {
+        line + " " + &word.to_string_lossy()
+    })
 }
 
 /// The last `count` lines of a text.

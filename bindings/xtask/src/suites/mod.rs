@@ -1,5 +1,7 @@
 //! `cargo xtask test`: every check of the house, one suite after the other.
 
+mod dependencies;
+mod phones;
 mod rust;
 
 use crate::places::{reports, root};
@@ -22,7 +24,9 @@ pub struct Suite {
 /// In the order of running: what fails soonest comes first.
 fn all() -> Vec<Suite> {
     let mut suites = Vec::new();
-    suites.extend(rust::SUITES.iter());
+    for group in [rust::SUITES, dependencies::SUITES, phones::SUITES] {
+        suites.extend(group);
+    }
     suites.into_iter().map(|suite| Suite { ..*suite }).collect()
 }
 
@@ -160,8 +164,10 @@ fn run(suite: &Suite, choice: &Choice) -> Row {
     row.name = suite.name.to_owned();
     row.took = begin.elapsed();
     if row.failed > 0 {
-        let log = fs::read(context.log()).unwrap_or_default();
-        println!("{}", tail(&String::from_utf8_lossy(&log), 60));
+        if !choice.verbose {
+            let log = fs::read(context.log()).unwrap_or_default();
+            println!("{}", tail(&String::from_utf8_lossy(&log), 60));
+        }
         println!(
             "---- {} FAILED: {}; whole log: {}",
             row.name,

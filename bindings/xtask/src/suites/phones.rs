@@ -1,0 +1,294 @@
+//! Real calls: the demo, and the phones and servers of other people.
+
+use super::{Context, Suite};
+use crate::namespace::Namespace;
+use crate::needs::{self, Need};
+use crate::places::reports;
+use crate::process::Run;
+use crate::summary::Row;
+use crate::{demo, peers};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
+
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "demo",
+        about: "two phones call each other and speak",
+        heavy: true,
+        run: two_phones,
+    },
+    Suite {
+        name: "interop/asterisk",
+        about: "calls through and into Asterisk",
+        heavy: true,
+        run: asterisk,
+    },
+    Suite {
+        name: "interop/baresip",
+        about: "baresip as the far phone",
+        heavy: true,
+        run: baresip,
+    },
+    Suite {
+        name: "interop/sipp",
+        about: "SIPp's basic caller and callee",
+        heavy: true,
+        run: sipp,
+    },
+];
+
+fn asterisk(context: &Context) -> Row {
+    interop(context, "asterisk", &[], true)
+}
+
+fn baresip(context: &Context) -> Row {
+    interop(context, "baresip", needs::BARESIP, true)
+}
+
+fn sipp(context: &Context) -> Row {
+    interop(context, "sipp", needs::SIPP, false)
+}
+
+/// Builds first, outside; then runs the test program in a network of its own.
+fn interop(context: &Context, name: &str, needed: &[Need], with_asterisk: bool) -> Row {
+    let root = if with_asterisk {
+        peers::asterisk().map(Some)
+    } else {
+        Ok(None)
+    };
+    let prepared = needs::ensure(needed).and_then(|()| Ok((Namespace::enter()?, root?)));
+    let (namespace, asterisk) = match prepared {
+        Ok(prepared) => prepared,
+        Err(why) => return Row::skipped(why),
+    };
+    let phones = match demo::build_phone() {
+        Ok(tandem) => tandem,
+        Err(why) => return Row::check(false, why),
+    };
+    let program = match test_program(context, name) {
+        Ok(program) => program,
+        Err(why) => return Row::check(false, why),
+    };
+    // One after the other: the peers have fixed ports, and sound wants an idle machine.
+    let mut run = namespace
+        .run(&program)
+        .args(["--test-threads", "1"])
+        .limit(600);
+    run = run
+        .env("TANDEM_BIN", phones)
+        .env("TANDEM_REPORTS", reports());
+    if let Some(root) = asterisk {
+        run = run.env("TANDEM_ASTERISK", root);
+    }
+    context.tests(run)
+}
+
+/// The built test program of `tests/interop/tests/NAME.rs`.
+fn test_program(context: &Context, name: &str) -> Result<String, String> {
+    let messages = reports().join("logs/interop-build.json");
+    let arguments = [
+        "test",
+        "--package",
+        "tandem-interop",
+        "--no-run",
+        "--message-format",
+        "json",
+    ];
+    let build = Run::cargo()
+        .args(arguments)
+        .args(["--test", name])
+        .output(&messages)
+        .limit(1800);
+    let finished = context.run(build);
+    if !finished.ok {
+        return Err(format!("it does not build: {}", finished.why));
+    }
+    let text = fs::read_to_string(&messages).map_err(|error| error.to_string())?;
+    let mut built = text
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    built
+        .find(|message| message["target"]["name"] == name && message["executable"].is_string())
+        .and_then(|message| message["executable"].as_str().map(str::to_owned))
+        .ok_or_else(|| format!("cargo built no test program `{name}`"))
+}
+
+/// Runs `demo --json --pcap` and looks at what it answered and left.
+fn two_phones(context: &Context) -> Row {
+    let prepared = needs::ensure(needs::TSHARK).and_then(|()| demo::build());
+    let phones = match prepared {
+        Ok(phones) => phones,
+        Err(why) => return Row::check(false, why),
+    };
+    let answer = reports().join("logs/demo.json");
+    let run = phones.run(&["--json", "--pcap"]).output(&answer).limit(180);
+    let finished = context.run(run);
+    let mut row = Row::default();
+    let mut wrong = Vec::new();
+    let mut look = |what: &str, problem: Result<(), String>| match problem {
+        Ok(()) => row.passed += 1,
+        Err(problem) => {
+            row.failed += 1;
+            wrong.push(format!("{what}: {problem}"));
+        }
+    };
+    look(
+        "exit code",
+        if finished.ok {
+            Ok(())
+        } else {
+            Err(finished.why)
+        },
+    );
+    look(
+        "JSON",
+        fs::read(&answer)
+            .map_err(|e| e.to_string())
+            .and_then(|text| judge(&text)),
+    );
+    look("files", files());
+    look("capture", capture(context));
+    row.reason = wrong.join("; ");
+    row
+}
+
+/// What a caller would notice, from the demo's own answer.
+fn judge(answer: &[u8]) -> Result<(), String> {
+    let answer: Value = serde_json::from_slice(answer).map_err(|error| error.to_string())?;
+    let must = |holds: bool, what: &str| {
+        if holds {
+            Ok(())
+        } else {
+            Err(format!("{what}: {answer}"))
+        }
+    };
+    must(answer["ok"] == true, "not ok")?;
+    let calls = answer["calls"]
+        .as_array()
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    must(!calls.is_empty(), "no call")?;
+    for call in calls {
+        must(
+            call["protocol"] == "sip" && call["media"][0] == "audio",
+            "not a SIP call with sound",
+        )?;
+        must(
+            call["ring_ms"].is_number() && call["first_audio_ms"].is_number(),
+            "no times",
+        )?;
+        let heard = |who: &str| call["audio_similarity"][who].as_f64().unwrap_or(-1.0);
+        let control = |which: &str| call["controls"][which].as_f64().unwrap_or(2.0);
+        must(
+            heard("alice") >= 0.8 && heard("bob") >= 0.8,
+            "the speech did not arrive",
+        )?;
+        must(control("silence") <= 0.6, "silence passes for speech")?;
+        must(
+            control("other_speaker") <= 0.6,
+            "another speaker passes for the right one",
+        )?;
+        let real = heard("alice").min(heard("bob"));
+        must(
+            control("one_second_cut") <= real - 0.05,
+            "a second less goes unnoticed",
+        )?;
+    }
+    for who in ["alice", "bob"] {
+        let history = answer["history"][who].as_array();
+        must(
+            history.is_some_and(|calls| !calls.is_empty()),
+            "the history is empty",
+        )?;
+    }
+    Ok(())
+}
+
+fn demo_folder() -> PathBuf {
+    reports().join("demo")
+}
+
+fn files() -> Result<(), String> {
+    for name in ["alice-heard.wav", "bob-heard.wav", "report.html"] {
+        let size = fs::metadata(demo_folder().join(name))
+            .map_err(|e| format!("{name}: {e}"))?
+            .len();
+        if size < 1000 {
+            return Err(format!("{name} has only {size} bytes"));
+        }
+    }
+    Ok(())
+}
+
+/// A capture that tshark takes for SIP and RTP.
+fn capture(context: &Context) -> Result<(), String> {
+    let entries = fs::read_dir(demo_folder()).map_err(|error| error.to_string())?;
+    let is_capture = |file: &PathBuf| {
+        file.extension()
+            .is_some_and(|extension| extension == "pcap" || extension == "pcapng")
+    };
+    let captures: Vec<PathBuf> = entries
+        .flatten()
+        .map(|e| e.path())
+        .filter(is_capture)
+        .collect();
+    if captures.is_empty() {
+        return Err("there is none".to_owned());
+    }
+    let printed = |filter: &str| {
+        captures.iter().fold(String::new(), |text, file| {
+            let tshark = Run::new("tshark").arg("-r").arg(file);
+            // RTP has no mark of its own: tshark finds it by the SDP, or by looks when asked to.
+            let tshark = tshark.args(["-o", "rtp.heuristic_rtp:TRUE", "-Y", filter]);
+            text + &context.run(tshark.limit(60)).printed
+        })
+    };
+    for (filter, sign) in [("sip.Method == \"INVITE\"", "INVITE"), ("rtp", "RTP")] {
+        if printed(filter).matches(sign).count() < 2 {
+            return Err(format!("tshark finds no {sign} in it"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+    use serde_json::{Value, json};
+
+    fn good() -> Value {
+        json!({
+            "ok": true,
+            "calls": [{
+                "protocol": "sip", "media": ["audio"], "encrypted": false,
+                "ring_ms": 12, "first_audio_ms": 40,
+                "audio_similarity": {"alice": 0.95, "bob": 0.96},
+                "controls": {"silence": 0.0, "other_speaker": 0.2, "one_second_cut": 0.5},
+                "end_reason": "local-hang-up",
+            }],
+            "history": {"alice": [{}], "bob": [{}]},
+        })
+    }
+
+    #[test]
+    fn a_good_demo_passes() {
+        judge(good().to_string().as_bytes()).expect("good");
+    }
+
+    #[test]
+    fn everything_a_caller_would_notice_fails_it() {
+        let mut deaf = good();
+        deaf["calls"][0]["audio_similarity"]["bob"] = json!(0.1);
+        let mut gullible = good();
+        gullible["calls"][0]["controls"]["one_second_cut"] = json!(0.94);
+        let mut forgetful = good();
+        forgetful["history"]["alice"] = json!([]);
+        let mut silent = good();
+        silent["calls"] = json!([]);
+        for bad in [deaf, gullible, forgetful, silent] {
+            assert!(judge(bad.to_string().as_bytes()).is_err(), "{bad}");
+        }
+        assert!(judge(b"Compiling ...\n{}").is_err());
+    }
+}
