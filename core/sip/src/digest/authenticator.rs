@@ -83,7 +83,7 @@ pub struct AuthChain {
 #[derive(Clone, Debug)]
 struct Link {
     challenger: Challenger,
-    realm: String,
+    realm: Pii<String>,
     /// The proof that went out last, once the headers were built.
     proof: Option<Proof>,
     /// Whether that proof used a nonce from before this request.
@@ -97,7 +97,7 @@ struct Link {
 #[derive(Debug)]
 pub struct Authenticator {
     credentials: Credentials,
-    spaces: BTreeMap<(Challenger, String), Space>,
+    spaces: BTreeMap<(Challenger, Pii<String>), Space>,
     /// Counts uses, to know which space is the oldest.
     clock: u64,
 }
@@ -169,8 +169,7 @@ impl Authenticator {
                 continue;
             }
             if let Err(error) = chain.admit(challenger, challenge) {
-                self.spaces
-                    .remove(&(challenger, challenge.realm.reveal().clone()));
+                self.spaces.remove(&(challenger, challenge.realm.clone()));
                 return Err(error);
             }
             self.remember(challenger, challenge);
@@ -220,7 +219,7 @@ impl Authenticator {
         self.spaces.clear();
     }
 
-    fn replace_nonce(&mut self, key: &(Challenger, String), next: &str) {
+    fn replace_nonce(&mut self, key: &(Challenger, Pii<String>), next: &str) {
         match self.spaces.get_mut(key) {
             // Servers disagree on whether the session key outlives its nonce: ask for a new challenge.
             Some(space) if space.session_cnonce.is_some() => drop(self.spaces.remove(key)),
@@ -233,7 +232,7 @@ impl Authenticator {
     }
 
     fn remember(&mut self, challenger: Challenger, challenge: &Challenge) {
-        let key = (challenger, challenge.realm.reveal().clone());
+        let key = (challenger, challenge.realm.clone());
         self.clock = self.clock.saturating_add(1);
         // The same nonce again, as when two requests were challenged at once: its count goes on.
         let kept = self.spaces.remove(&key).filter(|space| {
@@ -311,15 +310,15 @@ impl Authenticator {
 }
 
 impl AuthChain {
-    fn position(&self, challenger: Challenger, realm: &str) -> Option<usize> {
+    fn position(&self, challenger: Challenger, realm: &Pii<String>) -> Option<usize> {
         self.links
             .iter()
-            .position(|link| link.challenger == challenger && link.realm == realm)
+            .position(|link| link.challenger == challenger && link.realm == *realm)
     }
 
     /// Whether `challenge` may be answered within this chain, and remembers that it will be.
     fn admit(&mut self, challenger: Challenger, challenge: &Challenge) -> Result<(), DigestError> {
-        let realm = challenge.realm.reveal();
+        let realm = &challenge.realm;
         let known = self.position(challenger, realm);
         let Some(link) = known.and_then(|position| self.links.get_mut(position)) else {
             self.links.push(Link::new(challenger, realm.clone(), false));
@@ -345,7 +344,7 @@ impl AuthChain {
 }
 
 impl Link {
-    const fn new(challenger: Challenger, realm: String, from_cache: bool) -> Self {
+    const fn new(challenger: Challenger, realm: Pii<String>, from_cache: bool) -> Self {
         Self {
             challenger,
             realm,

@@ -26,6 +26,8 @@
 
 mod algorithm;
 mod authenticator;
+#[cfg(test)]
+mod authenticator_tests;
 mod challenge;
 mod credentials;
 mod error;

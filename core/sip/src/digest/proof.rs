@@ -49,8 +49,9 @@ pub struct Proof {
     pub nonce: String,
     /// The Request-URI.
     pub uri: Pii<String>,
-    /// The hash that proves the password, in lower-case hex.
-    pub response: String,
+    /// The hash that proves the password, in lower-case hex. Whoever has it can try passwords in peace, so
+    /// it is never logged.
+    pub response: Pii<String>,
     /// As in the challenge.
     pub algorithm: Option<Algorithm>,
     /// As in the challenge.
@@ -82,18 +83,14 @@ impl Proof {
             realm: challenge.realm.clone(),
             nonce: challenge.nonce.clone(),
             uri: Pii::new(request.uri.to_owned()),
-            response: String::new(),
+            response: Pii::default(),
             algorithm: challenge.algorithm,
             opaque: challenge.opaque.clone(),
             cnonce: (qop.is_some() || algorithm.session).then(|| cnonce.to_owned()),
             qop: qop.map(|qop| (qop, nonce_count)),
         };
-        proof.response = proof.expected(
-            credentials.username(),
-            credentials.password(),
-            request.method,
-            request.body,
-        );
+        let (name, word) = (credentials.username(), credentials.password());
+        proof.response = Pii::new(proof.expected(name, word, request.method, request.body));
         proof
     }
 
@@ -137,7 +134,7 @@ impl Proof {
             realm: Pii::new(must("realm", "no realm")?),
             nonce: must("nonce", "no nonce")?,
             uri: Pii::new(must("uri", "no uri")?),
-            response: must("response", "no response")?.to_ascii_lowercase(),
+            response: Pii::new(must("response", "no response")?.to_ascii_lowercase()),
             algorithm,
             opaque: text("opaque"),
             cnonce: text("cnonce"),
@@ -153,7 +150,7 @@ impl Proof {
             .quoted("realm", self.realm.reveal())?
             .quoted("nonce", &self.nonce)?
             .quoted("uri", self.uri.reveal())?
-            .quoted("response", &self.response)?;
+            .quoted("response", self.response.reveal())?;
         if let Some(algorithm) = self.algorithm {
             writer.token("algorithm", algorithm);
         }

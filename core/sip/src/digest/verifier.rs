@@ -116,7 +116,8 @@ impl Verifier {
         self.config.algorithms.iter().map(challenge).collect()
     }
 
-    /// Checks the value of an `Authorization` or `Proxy-Authorization`. `password_of` tells the password of a user.
+    /// Checks the value of an `Authorization` or `Proxy-Authorization`. `password_of` tells the password of
+    /// a user, `None` for an unknown one. Hashed names are not accepted, as no challenge asks for them.
     ///
     /// Without `qop` a nonce has no count, so that the same proof passes until the nonce is too old.
     pub fn verify(
@@ -142,7 +143,7 @@ impl Verifier {
             .as_ref()
             .map_or("", |password| password.reveal().as_str());
         let expected = proof.expected(username, guess, request.method, request.body);
-        let right = equal(expected.as_bytes(), proof.response.as_bytes());
+        let right = equal(expected.as_bytes(), proof.response.reveal().as_bytes());
         if password.is_none() || !right {
             return Err(Refusal::WrongPassword);
         }

@@ -114,6 +114,32 @@ impl SessionDescription {
         self.origin == earlier.origin
     }
 
+    /// The domain names of `c=` lines, which somebody has to look up before media can flow.
+    pub fn unresolved_names(&self) -> impl Iterator<Item = &str> {
+        let own = self
+            .media
+            .iter()
+            .filter_map(|section| section.connection.as_ref());
+        self.connection
+            .iter()
+            .chain(own)
+            .filter(|connection| connection.ip().is_none())
+            .map(|connection| connection.address.as_str())
+    }
+
+    /// Puts `address` in the place of `name` in every `c=`.
+    pub fn resolve(&mut self, name: &str, address: IpAddr) {
+        let own = self
+            .media
+            .iter_mut()
+            .filter_map(|section| section.connection.as_mut());
+        for connection in self.connection.iter_mut().chain(own) {
+            if connection.address.eq_ignore_ascii_case(name) {
+                *connection = Connection::new(address);
+            }
+        }
+    }
+
     /// The value of the attribute `name` that applies to `section`: its own, or else the session's.
     pub(super) fn inherited<'a>(
         &'a self,

@@ -36,8 +36,9 @@ pub enum SdpError {
     },
     /// A live m-line's `c=` holds a domain name, which this sans-IO room cannot look up.
     ///
-    /// RFC 8866 §5.7 allows names there, but no phone or PBX of our tests writes one. The caller may look it
-    /// up, replace [`Connection`](super::Connection) and try again.
+    /// RFC 8866 §5.7 allows names there, though hardly any phone or PBX writes one. The caller may look up
+    /// [`unresolved_names`](super::SessionDescription::unresolved_names),
+    /// [`resolve`](super::SessionDescription::resolve) them and try again.
     #[error("m-line {index} names its address instead of giving it")]
     UnresolvedAddress {
         /// Its position, from 0.
