@@ -1,1 +1,31 @@
-//! Tandem: media.
+//! The sound of one call: offer and answer, RTP and RTCP, codecs, jitter buffer, and the devices at its ends.
+//!
+//! Everything but `devices` is sans-IO: told the time, given datagrams and randomness, asked for
+//! datagrams. Inside, sound is mono `f32` at 48 kHz in frames of 20 ms ([`Frame`]).
+//!
+//! ```text
+//!   AudioSource ─► codec ─► RTP ─┐                  ┌─► RTP ─► jitter buffer + codec ─► AudioSink
+//!                                ├─► Transport ◄────┤
+//!                  RTCP reports ─┘   (UDP outside)  └─► RTCP: loss, jitter, round trip
+//! ```
+
+mod codecs;
+mod dsp;
+mod frame;
+pub mod io;
+mod jitter;
+pub mod negotiate;
+mod rtcp;
+mod session;
+mod transport;
+
+pub use codecs::{AudioCodec, CodecError, OpusHints, UnknownCodec};
+pub use frame::{
+    FRAME_DURATION, FRAME_SAMPLES, Frame, LevelMeter, SAMPLE_RATE, SAMPLES_PER_MS, SILENCE_DBOV,
+    SILENT_FRAME,
+};
+pub use negotiate::{Capabilities, LocalTransport, NegotiateError, Negotiated};
+pub use session::{
+    DtmfError, MediaEvent, MediaSession, Output, QualitySample, SessionConfig, StartError,
+};
+pub use transport::{Component, Datagram, TransportCounters};
