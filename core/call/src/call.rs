@@ -179,7 +179,7 @@ impl Call {
     /// When [`handle_timeout`](Call::handle_timeout) is wanted; `None` when nothing is waited for.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadlines = self.participants.iter().map(Participant::next_deadline);
-        deadlines.flatten().min().filter(|_| !self.ended)
+        deadlines.flatten().min()
     }
 
     fn each_participant(

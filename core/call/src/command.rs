@@ -20,7 +20,8 @@ pub enum Command {
     /// Put the far end on hold.
     ///
     /// The media room stops the sound at once; [`CallState::Held`] follows when the far end agreed. One
-    /// wish waits while a re-offer is on its way, and the last wish counts.
+    /// wish waits while a re-offer is on its way, and the last wish counts. Asked for at once while the
+    /// media is away; not possible before the call is accepted.
     Hold,
     /// End this side's hold.
     Resume,

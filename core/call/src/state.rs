@@ -11,30 +11,30 @@ use tandem_types::EndReason;
 /// media (packets can flow both ways). Either may come first.
 ///
 /// ```text
-///   outgoing                                      incoming
-///      │                                             │
-///      ▼                                             ▼
-///   Dialing ──► Ringing ──► EarlyMedia            Incoming
-///      │           │            │                    │ the user answers
-///      └───────────┴────────────┴──────┬─────────────┘
-///                                      │ accepted
-///               not connected          ▼            connected
-///               ┌───────────────── accepted ────────────────┐
-///               ▼                                           ▼
-///           Connecting ────── connected ─────────────────► Active ◄──── media back ────┐
-///               │                                          ▲    │                      │
-///               │ somebody holds           nobody holds    │    │ media lost ──► Reconnecting
-///               │                                          │    ▼                      ▲ │
-///               └───────────────────────────────────────► Held ── resumed, no media ───┘ │
-///                                                           ▲                            │
-///                                                           └───── somebody holds ───────┘
-///
-///   any of the above ── hung up, cancelled, refused, timed out ──► Ending ──► Ended
-///                    └─ the far end ended its only leg ─────────────────────► Ended
+///   outgoing                                incoming
+///      │                                       │
+///      ▼                                       ▼
+///   Dialing ─► Ringing ─► EarlyMedia        Incoming
+///      │          │           │                │
+///      └──────────┴───────────┴── accepted ────┘
+///                                    │
+///   ┌────────────────────────────────▼────────────────────────────────────┐
+///   │                     connected     not connected                     │
+///   │    nobody holds       Active ◄──── Connecting     (never yet talked)│
+///   │                            ◄────► Reconnecting    (talked before)   │
+///   │    somebody holds      Held           Held                          │
+///   │                   (from all three; back to Active, Reconnecting)    │
+///   └────────────────────────────────┬────────────────────────────────────┘
+///                                    │
+///   any of the above ── hung up, cancelled, refused, too late ──► Ending
+///          │                                                        │ legs gone
+///          │                                                        ▼
+///          └─────────── the far end ended the only leg ──────────► Ended
 /// ```
 ///
-/// A fallback to the next attempt goes back to `Dialing`. Who is on hold is silent by agreement, so `Held`
-/// hides whether media could flow; the loss shows, and its clock starts, when the hold is over.
+/// A fallback to the next attempt goes back to `Dialing`. A call on hold is silent by agreement, so `Held`
+/// hides whether media could flow; the loss shows, and its clock starts, when the hold is over. A held call
+/// counts as talked, so `Held` never goes back to `Connecting`.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum CallState {
     /// Outgoing, and nothing heard from the far end yet.

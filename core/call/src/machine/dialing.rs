@@ -140,7 +140,8 @@ impl Participant {
         }
     }
 
-    /// A leg ended before anybody had accepted: the attempt goes on, the next one begins, or that was it.
+    /// A leg ended before anybody had accepted: another still tries, the next attempt begins, or that was it.
+    /// An attempt that ends before its turn is not tried.
     pub(crate) fn setup_leg_ended(&mut self, step: &mut Step<'_>, id: LegId, reason: EndReason) {
         // The final failure of an INVITE ends every early dialog it made (RFC 3261 §13.2.2.3).
         for attempt in &mut self.attempts {

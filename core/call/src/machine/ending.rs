@@ -60,18 +60,14 @@ impl Participant {
     /// A leg is over, by its own account.
     pub(crate) fn leg_ended(&mut self, step: &mut Step<'_>, id: LegId, reason: EndReason) {
         let Some(leg) = self.leg_mut(id) else { return };
-        let before = leg.phase;
         let confirmed = leg.confirmed;
-        if before.is_waiting() {
-            return;
-        }
         leg.phase = Phase::Ended;
         if self.ending.is_some() {
             return;
         }
         if self.winner == Some(id) {
             self.finish(step, after_accept(reason, confirmed));
-        } else if self.winner.is_none() && before.is_setup() {
+        } else if self.winner.is_none() {
             self.setup_leg_ended(step, id, before_accept(reason, self.direction));
         }
     }

@@ -127,6 +127,28 @@ fn a_fork_of_a_path_given_up_does_not_hold_the_call() {
 }
 
 #[test]
+fn an_answer_without_ringing_ends_the_search_for_good() {
+    let mut alice = Story::dials(&[1, 2]);
+    alice.leg(1, LegEvent::Accepted);
+    alice.leg(1, LegEvent::TransportConnected);
+    let since = alice.now;
+    alice.commands();
+    alice.wait(secs(3600));
+    assert_eq!(alice.state(), CallState::Active { since });
+    assert_eq!(alice.commands(), []);
+}
+
+#[test]
+fn a_path_that_is_gone_before_its_turn_is_skipped() {
+    let mut alice = Story::dials(&[1, 2, 3]);
+    alice.commands();
+    alice.leg(2, ended(EndReason::Unreachable));
+    assert_eq!(alice.commands(), []);
+    alice.leg(1, ended(EndReason::Unreachable));
+    assert_eq!(alice.commands(), [(3, LegCommand::Start)]);
+}
+
+#[test]
 fn the_same_path_twice_is_tried_once() {
     let mut alice = Story::dials(&[1, 1]);
     alice.leg(1, ended(EndReason::NotFound));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tandem_call::{
     CallState, Command, CommandError, HoldRefusal, HoldState, HoldWish, LegCommand, LegEvent,
 };
-use tandem_types::EndReason;
+use tandem_types::{EndReason, LegId};
 
 use crate::story::{Story, ended, secs};
 
@@ -197,6 +197,41 @@ fn a_result_nobody_asked_for_means_nothing() {
     alice.user(Command::Hold);
     alice.leg(1, LegEvent::ResumeDone);
     assert_eq!(alice.snapshot().hold_wish, Some(HoldWish::Hold));
+    assert_eq!(alice.commands(), [(1, LegCommand::Hold)]);
+}
+
+#[test]
+fn a_result_from_a_leg_that_lost_means_nothing() {
+    let mut alice = Story::dials(&[1]);
+    alice.leg(1, LegEvent::Forked { leg: LegId(2) });
+    alice.leg(1, LegEvent::Accepted);
+    alice.leg(1, LegEvent::TransportConnected);
+    alice.user(Command::Hold);
+    let before = alice.snapshot();
+    for event in [LegEvent::HoldDone, REFUSED, LegEvent::Held(true)] {
+        alice.leg(2, event);
+        assert_eq!(alice.snapshot(), before);
+    }
+}
+
+#[test]
+fn glare_is_counted_for_one_wish_at_a_time() {
+    let mut alice = Story::talks();
+    let (mut wish, mut agreed) = (Command::Hold, LegEvent::HoldDone);
+    for _ in 0..4 {
+        alice.user(wish.clone());
+        for _ in 0..4 {
+            alice.leg(1, GLARE);
+            alice.wait(secs(3));
+        }
+        alice.leg(1, agreed);
+        assert_eq!(alice.snapshot().hold_wish, None);
+        (wish, agreed) = match wish {
+            Command::Hold => (Command::Resume, LegEvent::ResumeDone),
+            _ => (Command::Hold, LegEvent::HoldDone),
+        };
+    }
+    assert_eq!(alice.refused, []);
 }
 
 #[test]

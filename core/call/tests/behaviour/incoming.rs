@@ -119,4 +119,9 @@ fn what_only_a_callee_can_say_means_nothing_from_a_caller() {
     bob.leg(1, LegEvent::AnswerConfirmed);
     assert_eq!(bob.state(), CallState::Incoming);
     assert_eq!(bob.commands(), []);
+
+    // A confirmation of an answer that was not given confirms nothing later.
+    bob.user(Command::Answer);
+    bob.user(Command::Hold);
+    assert_eq!(bob.commands(), [(1, LegCommand::Answer)]);
 }

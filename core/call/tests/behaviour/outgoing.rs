@@ -1,6 +1,6 @@
 //! Calling somebody.
 
-use tandem_call::{CallConfig, CallState, Command, LegCommand, LegEvent};
+use tandem_call::{CallConfig, CallState, Command, LegCommand, LegEvent, MAX_ATTEMPTS};
 use tandem_types::EndReason;
 
 use crate::story::{Story, ended, secs};
@@ -149,6 +149,17 @@ fn an_answer_in_the_last_moment_stops_the_ring_limit() {
     alice.leg(1, LegEvent::TransportConnected);
     alice.call.handle_timeout(alice.now);
     assert_eq!(alice.state(), CallState::Active { since: alice.now });
+}
+
+#[test]
+fn more_ways_than_anybody_has_are_not_all_tried() {
+    let ways: Vec<u64> = (1..=100).collect();
+    let mut alice = Story::dials(&ways);
+    for leg in ways {
+        alice.leg(leg, ended(EndReason::NotFound));
+    }
+    assert_eq!(alice.reason(), Some(EndReason::NotFound));
+    assert_eq!(alice.commands().len(), MAX_ATTEMPTS);
 }
 
 #[test]
