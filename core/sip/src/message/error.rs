@@ -29,6 +29,9 @@ pub enum SyntaxError {
     /// Something that must be there is not.
     #[error("a part is empty")]
     Empty,
+    /// A method other than the request's.
+    #[error("not the method of the request")]
+    MethodMismatch,
     /// A URI without scheme.
     #[error("no URI scheme")]
     NoScheme,
@@ -138,7 +141,8 @@ pub enum ParseFault {
 /// A message that could not be read, and whether its sender may be told.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ParseError {
-    /// A request, broken but with enough of a head left to answer it.
+    /// A request, broken but with enough of a head left to answer it. Where its Via cannot be read, the answer
+    /// goes back to where the bytes came from.
     #[error("{fault}")]
     Answer {
         /// What is wrong.

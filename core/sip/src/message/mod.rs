@@ -19,6 +19,7 @@ mod params;
 mod parse;
 mod request;
 mod response;
+mod screen;
 mod sip_uri;
 mod status;
 mod stream;
@@ -29,6 +30,8 @@ mod via;
 mod views;
 mod wire;
 
+#[cfg(test)]
+mod build_tests;
 #[cfg(test)]
 mod sip_uri_tests;
 
@@ -42,6 +45,7 @@ pub use params::Params;
 pub use parse::{Limits, parse_datagram};
 pub use request::Request;
 pub use response::Response;
+pub use screen::{Capabilities, DropReason, Verdict, screen, screen_request, screen_response};
 pub use sip_uri::SipUri;
 pub use status::StatusCode;
 pub use stream::{Frame, FrameError, StreamDecoder};

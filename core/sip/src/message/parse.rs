@@ -96,7 +96,7 @@ impl LineEnd {
 /// A head taken apart as far as it can be, so that even a broken request can be answered.
 pub(super) struct Head {
     start: Result<Start, ParseFault>,
-    /// The first word of the first line.
+    /// Neither a response nor an ACK, as far as the first line shows.
     is_answerable: bool,
     pub headers: Headers,
     fault: Option<ParseFault>,
@@ -175,7 +175,7 @@ impl Head {
     /// The error for this head: `later` unless something in the head is wrong before it.
     pub fn refuse(self, later: ParseFault) -> ParseError {
         let fault = self.fault().unwrap_or(later);
-        if !self.is_answerable || self.headers.via().is_err() {
+        if !self.is_answerable || !self.headers.contains(name::VIA) {
             return ParseError::Drop(fault);
         }
         let status = match fault {
@@ -351,3 +351,7 @@ fn status_line(line: &[u8], wire: &mut Wire) -> Result<Start, ParseFault> {
 pub(super) fn announces_body(headers: &Headers) -> bool {
     headers.contains(name::CONTENT_TYPE)
 }
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+mod tests;

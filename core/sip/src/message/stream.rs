@@ -36,8 +36,14 @@ pub struct FrameError {
 pub struct StreamDecoder {
     limits: Limits,
     buffer: Vec<u8>,
-    /// Bytes of `buffer` in which the head is known not to end.
+    /// Where the bytes begin that no frame has taken. They are moved to the front once a push, not once a
+    /// frame: a flood of keep-alives must not cost the square of its length.
+    start: usize,
+    /// How many of them are known not to hold the head's end.
     searched: usize,
+    /// How many there must be before it is worth looking again: a slow body must not have its head read for
+    /// every byte.
+    needed: usize,
     last_was_line_break: bool,
     closed: bool,
 }
@@ -48,7 +54,9 @@ impl StreamDecoder {
         Self {
             limits,
             buffer: Vec::new(),
+            start: 0,
             searched: 0,
+            needed: 0,
             last_was_line_break: false,
             closed: false,
         }
@@ -57,22 +65,24 @@ impl StreamDecoder {
     /// Takes what was read from the connection. Ignored after an error that closes it.
     pub fn push(&mut self, bytes: &[u8]) {
         if !self.closed {
+            self.buffer.drain(..self.start.min(self.buffer.len()));
+            self.start = 0;
             self.buffer.extend_from_slice(bytes);
         }
     }
 
     /// Bytes held that are not a whole frame yet.
     pub fn buffered(&self) -> usize {
-        self.buffer.len()
+        self.pending().len()
     }
 
     /// The next frame; `None` if more bytes are needed, or the stream is beyond repair.
     #[allow(clippy::should_implement_trait)] // `None` is "not yet", not the end.
     pub fn next(&mut self) -> Option<Result<Frame, FrameError>> {
-        if self.closed {
+        if self.closed || self.pending().len() < self.needed {
             return None;
         }
-        if self.buffer.starts_with(b"\r\n") {
+        if self.pending().starts_with(b"\r\n") {
             self.consume(2);
             let second = std::mem::replace(&mut self.last_was_line_break, true);
             if second {
@@ -81,27 +91,31 @@ impl StreamDecoder {
             }
             return Some(Ok(Frame::KeepAlivePong));
         }
-        if matches!(self.buffer.as_slice(), [] | [b'\r']) {
+        if matches!(self.pending(), [] | [b'\r']) {
             return None;
         }
         self.last_was_line_break = false;
         self.message()
     }
 
+    fn pending(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
     fn message(&mut self) -> Option<Result<Frame, FrameError>> {
-        let Some(end) = parse::head_end(&self.buffer, self.searched) else {
-            if self.buffer.len() > self.limits.head {
+        let Some(end) = parse::head_end(self.pending(), self.searched) else {
+            if self.pending().len() > self.limits.head {
                 return Some(Err(self.close(ParseError::Drop(ParseFault::HeadTooLarge))));
             }
             // The blank line may begin with the last three bytes.
-            self.searched = self.buffer.len().saturating_sub(3);
+            self.searched = self.pending().len().saturating_sub(3);
             return None;
         };
         if end > self.limits.head {
             return Some(Err(self.close(ParseError::Drop(ParseFault::HeadTooLarge))));
         }
         self.searched = end.saturating_sub(4);
-        let bytes = self.buffer.get(..end).unwrap_or_default();
+        let bytes = self.pending().get(..end).unwrap_or_default();
         let head = Head::read(bytes, LineEnd::of(bytes), self.limits);
         let length = match head.headers.content_length() {
             Ok(None) if parse::announces_body(&head.headers) => {
@@ -116,7 +130,10 @@ impl StreamDecoder {
             return Some(Err(self.close(head.refuse(ParseFault::BodyTooLarge))));
         }
         let whole = end.saturating_add(length);
-        let body = self.buffer.get(end..whole)?;
+        let Some(body) = self.pending().get(end..whole) else {
+            self.needed = whole;
+            return None;
+        };
         let message = head.into_message(body);
         self.consume(whole);
         Some(message.map(Frame::Message).map_err(|error| FrameError {
@@ -126,13 +143,19 @@ impl StreamDecoder {
     }
 
     fn consume(&mut self, bytes: usize) {
-        self.buffer.drain(..bytes.min(self.buffer.len()));
+        self.start = self.start.saturating_add(bytes);
         self.searched = 0;
+        self.needed = 0;
     }
 
     fn close(&mut self, error: ParseError) -> FrameError {
         self.closed = true;
         self.buffer = Vec::new();
+        self.start = 0;
         FrameError { error, close: true }
     }
 }
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
