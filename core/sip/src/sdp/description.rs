@@ -11,8 +11,8 @@ pub struct SessionDescription {
     pub name: String,
     /// `c=` of the session, for all media that have none.
     pub connection: Option<Connection>,
-    /// The session's other lines (`i u e p b t r z k`) in the order read; without a `t=` line, `0 0` is
-    /// written.
+    /// The session's other lines (`i u e p b t r z k`) in the order read; `t=0 0` where the writer left it
+    /// out.
     pub lines: Vec<Line>,
     /// `a=` lines of the session, in order.
     pub attributes: Vec<Attribute>,
@@ -87,12 +87,12 @@ pub struct MediaSection {
 
 impl SessionDescription {
     /// A description of nothing yet.
-    pub const fn new(origin: Origin, name: String) -> Self {
+    pub fn new(origin: Origin, name: String) -> Self {
         Self {
             origin,
             name,
             connection: None,
-            lines: Vec::new(),
+            lines: vec![Line::always()],
             attributes: Vec::new(),
             media: Vec::new(),
         }
@@ -149,6 +149,16 @@ impl SessionDescription {
         section
             .attribute(name)
             .or_else(|| find(&self.attributes, name))
+    }
+}
+
+impl Line {
+    /// `t=0 0`: a session without end, as every call is.
+    pub(super) fn always() -> Self {
+        Self {
+            letter: 't',
+            value: "0 0".to_owned(),
+        }
     }
 }
 

@@ -118,7 +118,10 @@ impl Reader {
         Ok(())
     }
 
-    fn finish(self) -> Result<SessionDescription, SdpError> {
+    fn finish(mut self) -> Result<SessionDescription, SdpError> {
+        if !self.lines.iter().any(|line| line.letter == 't') {
+            self.lines.push(Line::always());
+        }
         Ok(SessionDescription {
             origin: self.origin.ok_or(SdpError::NoOrigin)?,
             name: self

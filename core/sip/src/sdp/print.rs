@@ -21,9 +21,6 @@ impl fmt::Display for SessionDescription {
         lines(f, &self.lines, &['p'])?;
         connection(f, self.connection.as_ref())?;
         lines(f, &self.lines, &['b'])?;
-        if !self.lines.iter().any(|line| line.letter == 't') {
-            line(f, 't', "0 0")?;
-        }
         // Each r= belongs to the t= before it.
         lines(f, &self.lines, &['t', 'r'])?;
         lines(f, &self.lines, &['z'])?;

@@ -1,5 +1,6 @@
 //! One side of one dialog's offers and answers (RFC 3264), as far as SDP itself is concerned.
 
+use std::mem;
 use std::net::IpAddr;
 
 use tandem_types::media::Stream;
@@ -18,7 +19,12 @@ pub struct SdpSession {
     session_id: u64,
     version: u64,
     address: IpAddr,
+    /// What was sent last: the next version is compared with it.
     last: Option<SessionDescription>,
+    /// This side's m-lines of the session as it stands.
+    places: Vec<MediaSection>,
+    /// The same from before an offer that is still open.
+    places_before: Vec<MediaSection>,
 }
 
 impl SdpSession {
@@ -31,6 +37,8 @@ impl SdpSession {
             version: 1,
             address,
             last: None,
+            places: Vec::new(),
+            places_before: Vec::new(),
         }
     }
 
@@ -47,15 +55,20 @@ impl SdpSession {
     pub fn offer(&mut self, media: &MediaDescription) -> Result<SessionDescription, SdpError> {
         check_addresses(media)?;
         let mut offer = from_media(media, &self.origin());
-        if let Some(last) = &self.last {
-            for (index, before) in last.media.iter().enumerate() {
-                match offer.media.get_mut(index) {
-                    Some(section) => keep_place(section, before, media.streams.get(index)),
-                    None => offer.media.push(rejection(before)),
-                }
+        for (index, before) in self.places.iter().enumerate() {
+            match offer.media.get_mut(index) {
+                Some(section) => keep_place(section, before, media.streams.get(index)),
+                None => offer.media.push(rejection(before)),
             }
         }
+        self.places_before = mem::replace(&mut self.places, offer.media.clone());
         Ok(self.publish(offer))
+    }
+
+    /// The last offer was refused as a whole (488, 491, a cancelled re-INVITE): the session stands as it
+    /// did before it, and m-lines that it would have added keep no place. Its version is used up.
+    pub fn offer_refused(&mut self) {
+        self.places.clone_from(&self.places_before);
     }
 
     /// The answer to `offer`: as many m-lines, in the same order, with the same protocols and ids.
@@ -75,7 +88,7 @@ impl SdpSession {
             });
         }
         let mut answer = from_media(media, &self.origin());
-        let mut drafts = std::mem::take(&mut answer.media).into_iter();
+        let mut drafts = mem::take(&mut answer.media).into_iter();
         for (index, offered) in offer.media.iter().enumerate() {
             let section = match (drafts.next(), media.streams.get(index)) {
                 (Some(draft), Some(stream)) => {
@@ -85,6 +98,8 @@ impl SdpSession {
             };
             answer.media.push(section);
         }
+        self.places.clone_from(&answer.media);
+        self.places_before.clone_from(&answer.media);
         Ok(self.publish(answer))
     }
 

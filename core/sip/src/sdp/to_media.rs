@@ -99,7 +99,7 @@ fn stream(
             security,
             ice: ice::read(description, section),
         }),
-        packet_ms: packet_ms(section),
+        packet_ms: packet_ms(description, section),
     })
 }
 
@@ -160,8 +160,8 @@ fn parse_rtcp(value: &str, rtp: IpAddr) -> Option<SocketAddr> {
     Some(SocketAddr::new(address, port))
 }
 
-fn packet_ms(section: &MediaSection) -> Option<u16> {
-    let text = section.attribute("ptime")?;
+fn packet_ms(description: &SessionDescription, section: &MediaSection) -> Option<u16> {
+    let text = description.inherited(section, "ptime")?;
     let whole = text.split('.').next().unwrap_or_default();
     whole.trim().parse().ok().filter(|ms| *ms > 0)
 }

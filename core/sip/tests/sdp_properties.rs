@@ -1,0 +1,287 @@
+//! What holds for every description, not only for the examples.
+#![allow(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use tandem_sip::sdp::{Origin, SdpSession, SessionDescription, from_media, to_media};
+use tandem_types::media::{
+    Codec, DtlsSetup, Fingerprint, IceDescription, SdesKey, Security, Stream, StreamKind,
+    TransportDescription,
+};
+use tandem_types::{Direction, MediaDescription, MediaKind, Pii, SeededEntropy};
+
+fn token() -> impl Strategy<Value = String> {
+    "[A-Za-z0-9._+-]{1,12}"
+}
+
+fn address() -> impl Strategy<Value = IpAddr> {
+    prop_oneof![
+        any::<[u8; 4]>().prop_map(|bytes| IpAddr::V4(Ipv4Addr::from(bytes))),
+        any::<[u8; 16]>().prop_map(|bytes| IpAddr::V6(Ipv6Addr::from(bytes))),
+    ]
+    .prop_filter("0.0.0.0 and :: mean hold", |ip| !ip.is_unspecified())
+}
+
+fn socket() -> impl Strategy<Value = SocketAddr> {
+    (address(), 1..=u16::MAX).prop_map(|(ip, port)| SocketAddr::new(ip, port))
+}
+
+fn direction() -> impl Strategy<Value = Direction> {
+    (any::<bool>(), any::<bool>()).prop_map(|(send, receive)| Direction::of(send, receive))
+}
+
+fn codecs() -> impl Strategy<Value = Vec<Codec>> {
+    let parameters = "[a-z0-9=;-]{1,20}( [a-z0-9=]{1,8})?";
+    let codec = (
+        token(),
+        1..=u32::MAX,
+        1..=u8::MAX,
+        proptest::option::of(parameters),
+    );
+    let types = proptest::sample::subsequence((0..=127_u8).collect::<Vec<_>>(), 1..8);
+    (types.prop_shuffle(), vec(codec, 8)).prop_map(|(types, details)| {
+        types
+            .into_iter()
+            .zip(details)
+            .map(
+                |(payload_type, (name, clock_rate, channels, parameters))| Codec {
+                    payload_type,
+                    name,
+                    clock_rate,
+                    channels,
+                    parameters,
+                },
+            )
+            .collect()
+    })
+}
+
+fn security() -> impl Strategy<Value = Security> {
+    let key = (
+        0..=999_999_999_u32,
+        token(),
+        "inline:[A-Za-z0-9+/=]{1,40}( KDR=1)?",
+    )
+        .prop_map(|(tag, suite, params)| SdesKey {
+            tag,
+            suite,
+            key_params: Pii::new(params),
+        });
+    let fingerprint = ("sha-(1|256|512)", vec(any::<u8>(), 1..64))
+        .prop_map(|(hash, bytes)| Fingerprint { hash, bytes });
+    let setup = prop_oneof![
+        Just(DtlsSetup::Active),
+        Just(DtlsSetup::ActPass),
+        Just(DtlsSetup::Passive)
+    ];
+    prop_oneof![
+        Just(Security::Plain),
+        vec(key, 1..4).prop_map(|keys| Security::Sdes { keys }),
+        (setup, vec(fingerprint, 1..3)).prop_map(|(setup, fingerprints)| Security::Dtls {
+            setup,
+            fingerprints
+        }),
+    ]
+}
+
+fn ice(lite: bool) -> impl Strategy<Value = Option<IceDescription>> {
+    let candidate = "[a-z0-9]{1,8} 1 UDP [0-9]{1,9} 192\\.0\\.2\\.1 [0-9]{1,4} typ host";
+    let description = (
+        "[a-zA-Z0-9+/]{4,20}",
+        "[a-zA-Z0-9+/]{22,40}",
+        vec(candidate, 0..5),
+    );
+    proptest::option::of(
+        description.prop_map(
+            move |(username_fragment, password, candidates)| IceDescription {
+                username_fragment,
+                password: Pii::new(password),
+                candidates,
+                lite,
+            },
+        ),
+    )
+}
+
+fn transport(lite: bool) -> impl Strategy<Value = TransportDescription> {
+    (
+        socket(),
+        proptest::option::of(socket()),
+        any::<bool>(),
+        security(),
+        ice(lite),
+    )
+        .prop_map(
+            |(rtp, rtcp, rtcp_mux, security, ice)| TransportDescription {
+                rtp,
+                rtcp: rtcp.unwrap_or_else(|| {
+                    SocketAddr::new(rtp.ip(), rtp.port().checked_add(1).unwrap_or(rtp.port()))
+                }),
+                rtcp_mux,
+                security,
+                ice,
+            },
+        )
+}
+
+fn known() -> impl Strategy<Value = StreamKind> {
+    prop_oneof![Just(MediaKind::Audio), Just(MediaKind::Video)].prop_map(StreamKind::Known)
+}
+
+fn stream(lite: bool) -> impl Strategy<Value = Stream> {
+    let live = (
+        proptest::option::of(token()),
+        known(),
+        direction(),
+        codecs(),
+        transport(lite),
+        proptest::option::of(1..=u16::MAX),
+    )
+        .prop_map(
+            |(mid, kind, direction, codecs, transport, packet_ms)| Stream {
+                mid,
+                kind,
+                direction,
+                codecs,
+                transport: Some(transport),
+                packet_ms,
+            },
+        );
+    let other = ("(image|message|application)", token(), vec(token(), 1..4)).prop_map(
+        |(name, protocol, formats)| StreamKind::Other {
+            name,
+            protocol,
+            formats,
+        },
+    );
+    let rejected =
+        (proptest::option::of(token()), prop_oneof![known(), other]).prop_map(|(mid, kind)| {
+            Stream {
+                mid,
+                kind,
+                direction: Direction::Inactive,
+                codecs: Vec::new(),
+                transport: None,
+                packet_ms: None,
+            }
+        });
+    prop_oneof![3 => live, 1 => rejected]
+}
+
+/// Every description that SDP can express. ICE-lite is a property of the writer, so of all its streams.
+fn description() -> impl Strategy<Value = MediaDescription> {
+    any::<bool>()
+        .prop_flat_map(|lite| vec(stream(lite), 0..5))
+        .prop_map(|streams| MediaDescription { streams })
+}
+
+/// Text of lines that look like SDP, right and wrong.
+fn nearly_sdp() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        "[a-z]=[ -~]{0,30}",
+        "m=(audio|video|image) [0-9]{1,6}(/[0-9])? (RTP/S?AVPF?|UDP/TLS/RTP/SAVP|udptl)( [0-9]{1,3}){0,5}",
+        "a=(rtpmap|fmtp|crypto|rtcp|candidate|fingerprint|ptime|setup|mid|ice-ufrag|ice-pwd):[ -~]{0,30}",
+        "a=(rtpmap|fmtp):[0-9]{1,3} [a-zA-Z0-9/]{0,12}",
+        "c=IN IP[46] [0-9a-f.:/]{0,20}",
+        Just("c=IN IP4 192.0.2.1".to_owned()),
+        "\\PC{0,20}",
+    ];
+    let end = prop_oneof![Just("\r\n"), Just("\n"), Just("\r")];
+    vec((line, end), 0..30).prop_map(|lines| {
+        let mut text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n".to_owned();
+        for (line, end) in lines {
+            text.push_str(&line);
+            text.push_str(end);
+        }
+        text
+    })
+}
+
+/// Whatever could be read must print to something that reads the same, and must go through the mapping and
+/// through an answer.
+fn exercise(bytes: &[u8]) {
+    let Ok(read) = SessionDescription::parse(bytes) else {
+        return;
+    };
+    let again = SessionDescription::parse(read.to_string().as_bytes()).unwrap();
+    // The printer sorts lines within a section, so a second print is the fixed point.
+    assert_eq!(again.to_string(), read.to_string());
+    let Ok(media) = to_media(&read) else { return };
+    assert_eq!(to_media(&again).unwrap(), media);
+    assert_eq!(media.streams.len(), read.media.len());
+    let ours = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
+    let mut session = SdpSession::new(ours, &mut SeededEntropy::new(1));
+    if let Ok(answer) = session.answer(&read, &media) {
+        assert_eq!(answer.media.len(), read.media.len());
+        for (said, offered) in answer.media.iter().zip(&read.media) {
+            assert_eq!(
+                (&said.media, &said.protocol),
+                (&offered.media, &offered.protocol)
+            );
+        }
+        SessionDescription::parse(answer.to_string().as_bytes()).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_description_survives_the_way_through_sdp(media in description(), ip in address()) {
+        let origin = Origin::new("-", 1, 1, ip);
+        let text = from_media(&media, &origin).to_string();
+        let read = SessionDescription::parse(text.as_bytes()).unwrap();
+        prop_assert_eq!(&read.origin, &origin, "{}", text);
+        prop_assert_eq!(to_media(&read).unwrap(), media, "{}", text);
+    }
+
+    #[test]
+    fn every_offer_can_be_accepted_as_it_is(media in description(), ip in address()) {
+        let mut caller = SdpSession::new(ip, &mut SeededEntropy::new(1));
+        let mut callee = SdpSession::new(ip, &mut SeededEntropy::new(2));
+        let offer = caller.offer(&media).unwrap();
+        let mut mirror = to_media(&offer).unwrap();
+        for stream in &mut mirror.streams {
+            stream.direction = Direction::SendRecv;
+        }
+        let answer = callee.answer(&offer, &mirror).unwrap();
+        let answered = to_media(&answer).unwrap();
+        for (ours, theirs) in answered.streams.iter().zip(&media.streams) {
+            prop_assert_eq!(&ours.kind, &theirs.kind);
+            prop_assert_eq!(&ours.mid, &theirs.mid);
+            prop_assert_eq!(ours.direction, theirs.direction.reversed());
+        }
+        prop_assert_eq!(callee.answer(&offer, &mirror).unwrap(), answer, "a repetition is no change");
+    }
+
+    #[test]
+    fn no_bytes_panic(bytes in vec(any::<u8>(), 0..2000)) {
+        exercise(&bytes);
+        let mut text = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n".to_vec();
+        text.extend_from_slice(&bytes);
+        exercise(&text);
+    }
+
+    #[test]
+    fn nothing_that_looks_like_sdp_panics(text in nearly_sdp()) {
+        exercise(text.as_bytes());
+    }
+
+    #[test]
+    fn no_value_can_begin_a_line_of_its_own(evil in "[\\r\\n\\x00 a-z=:]{0,20}", ip in address()) {
+        let media = MediaDescription { streams: vec![Stream {
+            mid: Some(evil.clone()),
+            kind: StreamKind::Other { name: "image".into(), protocol: evil.clone(), formats: vec![evil] },
+            direction: Direction::Inactive,
+            codecs: Vec::new(),
+            transport: None,
+            packet_ms: None,
+        }] };
+        let text = from_media(&media, &Origin::new("-", 1, 1, ip)).to_string();
+        let letters: String = text.split("\r\n").filter_map(|line| line.chars().next()).collect();
+        prop_assert_eq!(letters, "vosctma", "{}", text);
+        prop_assert!(!text.replace("\r\n", "").contains(['\r', '\n', '\0']));
+    }
+}
