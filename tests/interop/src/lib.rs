@@ -1,1 +1,22 @@
-//! Tandem tests: interop.
+//! Calls with the phones and servers of other people, never mocked.
+//!
+//! A test starts the real programs on loopback, lets them call each other and looks at what a person
+//! would notice: the sound that arrived, and why the call ended. Whatever a test started ends with
+//! it, also when it panics. `cargo xtask test interop` builds `tandem`, fetches the peers and runs
+//! each suite in a network namespace of its own; what they logged lies in `target/interop/`.
+
+mod asterisk;
+mod baresip;
+mod hearing;
+mod phone;
+mod places;
+mod program;
+mod sipp;
+
+pub use asterisk::Asterisk;
+pub use baresip::Baresip;
+pub use hearing::{assert_heard, assert_not_heard, speech_begins};
+pub use phone::{Ended, Phone, PhoneCommand};
+pub use places::Desk;
+pub use program::{Program, wait_until};
+pub use sipp::Sipp;

@@ -1,0 +1,164 @@
+//! Asterisk, a PBX: unpacked, not installed, and started anew for every test.
+
+use crate::places::{self, Desk};
+use crate::program::{Program, wait_until};
+use std::fs;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const CONFIGURATION: [(&str, &str); 7] = [
+    (
+        "asterisk.conf",
+        include_str!("../peers/asterisk/asterisk.conf"),
+    ),
+    (
+        "extensions.conf",
+        include_str!("../peers/asterisk/extensions.conf"),
+    ),
+    (
+        "indications.conf",
+        include_str!("../peers/asterisk/indications.conf"),
+    ),
+    ("logger.conf", include_str!("../peers/asterisk/logger.conf")),
+    (
+        "modules.conf",
+        include_str!("../peers/asterisk/modules.conf"),
+    ),
+    ("pjsip.conf", include_str!("../peers/asterisk/pjsip.conf")),
+    ("rtp.conf", include_str!("../peers/asterisk/rtp.conf")),
+];
+
+/// Files that it looks for and that may be empty.
+const EMPTY: [&str; 8] = [
+    "acl",
+    "cdr",
+    "cel",
+    "ccss",
+    "features",
+    "musiconhold",
+    "pjproject",
+    "udptl",
+];
+
+#[cfg(target_arch = "aarch64")]
+const MACHINE: (&str, &str) = ("lib/ld-linux-aarch64.so.1", "aarch64-linux-gnu");
+#[cfg(not(target_arch = "aarch64"))]
+const MACHINE: (&str, &str) = ("lib64/ld-linux-x86-64.so.2", "x86_64-linux-gnu");
+
+/// A running Asterisk.
+#[derive(Debug)]
+pub struct Asterisk {
+    // Before the folder: it has to end while its files are there.
+    program: Program,
+    run: TempDir,
+    log: PathBuf,
+}
+
+impl Asterisk {
+    /// Where it answers, over UDP and TCP.
+    pub const ADDRESS: &str = "127.0.0.4:5060";
+
+    /// Starts it and waits until it takes calls.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn start(desk: &Desk) -> Self {
+        // Its control socket lies here, and the path of a socket has to be short.
+        let run = tempfile::Builder::new()
+            .prefix("ast")
+            .tempdir()
+            .expect("a folder for Asterisk");
+        let log = desk.at("asterisk");
+        fs::create_dir_all(&log).expect("the log folder");
+        configure(run.path(), &log);
+        let mut command = asterisk(run.path());
+        let program = Program::start("asterisk", command.arg("-f"), &log.join("output.log"));
+        let started = Self {
+            program,
+            run,
+            log: log.join("asterisk.log"),
+        };
+        let address = Self::ADDRESS.parse().expect("an address");
+        let up = wait_until(Duration::from_secs(20), || {
+            TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok()?;
+            Some(started.console("core waitfullybooted")).filter(|said| said.contains("booted"))
+        });
+        assert!(
+            up.is_some(),
+            "Asterisk did not come up; see {}",
+            log.display()
+        );
+        started
+    }
+
+    /// Types a line at its console.
+    pub fn console(&self, line: &str) -> String {
+        let typed = asterisk(self.run.path()).args(["-rx", line]).output();
+        let typed = typed.expect("the console answers");
+        String::from_utf8_lossy(&typed.stdout).into_owned()
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(mut self) {
+        self.program.kill();
+    }
+
+    /// The SIP addresses at which a user is registered now, as it prints them.
+    pub fn contacts(&self, user: &str) -> Vec<String> {
+        let shown = self.console("pjsip show contacts");
+        let words = shown
+            .split_whitespace()
+            .filter(|word| word.starts_with(&format!("{user}/")));
+        words.map(str::to_owned).collect()
+    }
+
+    /// Waits until its log holds these words, and answers the line.
+    pub fn logs(&self, words: &str, limit: Duration) -> Option<String> {
+        wait_until(limit, || {
+            let log = fs::read(&self.log).ok()?;
+            let log = String::from_utf8_lossy(&log).into_owned();
+            log.lines()
+                .find(|line| line.contains(words))
+                .map(str::to_owned)
+        })
+    }
+}
+
+fn asterisk(run: &Path) -> Command {
+    let root = places::asterisk();
+    let libraries = root.join("usr/lib").join(MACHINE.1);
+    let mut command = Command::new(root.join(MACHINE.0));
+    command
+        .arg("--library-path")
+        .arg(&libraries)
+        .args(["--argv0", "asterisk"]);
+    command
+        .arg(root.join("usr/sbin/asterisk"))
+        .arg("-C")
+        .arg(run.join("etc/asterisk.conf"));
+    command
+}
+
+fn configure(run: &Path, log: &Path) {
+    let root = places::asterisk();
+    for folder in ["etc", "var"] {
+        fs::create_dir_all(run.join(folder)).expect("its folders");
+    }
+    // It refuses to load modules without their documentation.
+    let documentation = root.join("usr/share/asterisk/documentation");
+    let _ = std::os::unix::fs::symlink(documentation, run.join("var/documentation"));
+    for (name, text) in CONFIGURATION {
+        let text = text
+            .replace("@RUN@", &run.to_string_lossy())
+            .replace("@LOG@", &log.to_string_lossy())
+            .replace("@ROOT@", &root.to_string_lossy())
+            .replace("@ARCH@", MACHINE.1);
+        fs::write(run.join("etc").join(name), text).expect("its configuration");
+    }
+    for name in EMPTY {
+        fs::write(run.join("etc").join(name).with_extension("conf"), "").expect("an empty file");
+    }
+}
