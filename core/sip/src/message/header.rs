@@ -167,13 +167,16 @@ impl Header {
         lex::unfold_text(&self.raw)
     }
 
-    /// Writes the line, its end included.
+    /// Writes the line, its end included. Folds get the line ends of the message they are written to: a field
+    /// copied out of a message with bare LF must not bring them along.
     pub(super) fn write(&self, line_end: &[u8], to: &mut Vec<u8>) {
         to.extend_from_slice(self.name.as_bytes());
         to.extend_from_slice(self.gap.as_bytes());
         to.push(b':');
-        to.extend_from_slice(&self.raw);
-        to.extend_from_slice(line_end);
+        for line in self.raw.split(|&b| b == b'\n') {
+            to.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+            to.extend_from_slice(line_end);
+        }
     }
 }
 
@@ -198,6 +201,14 @@ mod tests {
         assert!(to.is("To") && to.is("TO") && to.is("T"));
         assert!(!to.is("From"));
         assert!(Header::new("Via", "x").is("v"));
+    }
+
+    #[test]
+    fn a_folded_field_takes_the_line_ends_of_the_message_it_goes_to() {
+        let mut line = Vec::new();
+        Header::read("Subject", " ", b" a\n b").write(b"\r\n", &mut line);
+        Header::read("Subject", "", b" a\r\n\tb").write(b"\n", &mut line);
+        assert_eq!(line, b"Subject : a\r\n b\r\nSubject: a\n\tb\n");
     }
 
     #[test]
