@@ -1,0 +1,415 @@
+//! What every part of the agent needs: identity, transactions, addresses and the way out.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tandem_types::Entropy;
+
+use super::streams::Streams;
+use super::{AgentConfig, AgentError, Event, LargeRequests, Output, SessionId, Transmit};
+use crate::digest::{
+    AuthChain, AuthHeader, Authenticator, Challenge, Challenger, DigestError,
+    DigestRequest as Proven,
+};
+use crate::message::{
+    Host, Method, NameAddr, Request, Response, SipUri, StatusCode, Uri, Via, name,
+};
+use crate::transaction::{
+    ClientId, ConnectionId, Destination, Fallback, Flow, Hop, Limits, ServerId, Transactions,
+    TransportKind,
+};
+
+/// Above this a request should not be a datagram (RFC 3261 §18.1.1).
+const LARGE: usize = 1300;
+/// What this side understands.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
+
+/// Whose request a client transaction carries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Owner {
+    Registration,
+    Session(SessionId),
+}
+
+/// How a session reaches its far end where the URI leaves it open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct Line {
+    pub(super) transport: TransportKind,
+    /// The connection it was set up over: the last resort when no new one can be made.
+    pub(super) connection: Option<ConnectionId>,
+}
+
+impl Line {
+    pub(super) const fn of(flow: Flow) -> Self {
+        match flow {
+            Flow::Datagram(_) => Self {
+                transport: TransportKind::Udp,
+                connection: None,
+            },
+            Flow::Connection(id, _) => Self {
+                transport: TransportKind::Tcp,
+                connection: Some(id),
+            },
+        }
+    }
+}
+
+pub(super) struct Core {
+    pub(super) config: AgentConfig,
+    pub(super) entropy: Box<dyn Entropy>,
+    pub(super) transactions: Transactions,
+    pub(super) streams: Streams,
+    pub(super) authenticator: Option<Authenticator>,
+    pub(super) owners: BTreeMap<ClientId, Owner>,
+    /// How the server sees our address, learned from `received` and `rport` (RFC 3581).
+    pub(super) public: Option<SocketAddr>,
+    /// RFC 3608: where the server wants our requests to pass.
+    pub(super) service_routes: Vec<NameAddr>,
+    outputs: VecDeque<Output>,
+}
+
+impl Core {
+    pub(super) fn new(config: AgentConfig, entropy: Box<dyn Entropy>) -> Self {
+        let transactions = Transactions::new(config.timers, Limits::default());
+        let authenticator = config.credentials.clone().map(Authenticator::new);
+        let streams = Streams::new(config.keep_alive);
+        Self {
+            config,
+            entropy,
+            transactions,
+            streams,
+            authenticator,
+            owners: BTreeMap::new(),
+            public: None,
+            service_routes: Vec::new(),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn tell(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
+
+    pub(super) fn close(&mut self, connection: ConnectionId) {
+        self.outputs.push_back(Output::CloseConnection(connection));
+    }
+
+    pub(super) fn poll_output(&mut self) -> Option<Output> {
+        if let Some(out) = self.transactions.poll_outgoing() {
+            return Some(Output::Transmit(Transmit {
+                id: out.id,
+                to: out.to,
+                bytes: out.bytes,
+            }));
+        }
+        self.outputs.pop_front()
+    }
+
+    pub(super) fn tag(&mut self) -> String {
+        self.entropy.hex(8)
+    }
+
+    /// The line requests outside any dialog take.
+    pub(super) const fn own_line(&self) -> Line {
+        Line {
+            transport: self.config.transport,
+            connection: None,
+        }
+    }
+
+    /// Where the far end reaches this side (§8.1.1.8).
+    pub(super) fn contact(&self, transport: TransportKind) -> NameAddr {
+        let address = if transport == self.config.transport {
+            self.public
+        } else {
+            None
+        };
+        let address = address.or_else(|| self.local(transport));
+        let mut uri = match address {
+            Some(address) => SipUri::new(address.ip().into()).with_port(Some(address.port())),
+            None => SipUri::new(Host::Name("invalid".to_owned())),
+        };
+        if let Some(user) = self.config.aor.as_sip().and_then(SipUri::user_text) {
+            uri = uri.with_user(&user);
+        }
+        if transport == TransportKind::Tcp {
+            uri = uri.with_parameter("transport", Some("tcp"));
+        }
+        NameAddr::new(Uri::Sip(uri))
+    }
+
+    /// The address this side believes to have.
+    pub(super) fn local(&self, transport: TransportKind) -> Option<SocketAddr> {
+        let local = self.config.local;
+        match transport {
+            TransportKind::Udp => local.udp.or(local.tcp),
+            TransportKind::Tcp => local.tcp.or_else(|| self.streams.local()).or(local.udp),
+        }
+    }
+
+    /// Where a request with this first hop goes.
+    pub(super) fn destination(
+        &self,
+        next_hop: &Uri,
+        line: Line,
+    ) -> Result<Destination, AgentError> {
+        let hop = Hop::of(next_hop, line.transport)?;
+        Ok(match hop.transport {
+            TransportKind::Udp => Destination::Datagram(hop),
+            TransportKind::Tcp => match self.streams.to(&hop) {
+                Some(connection) => Destination::Connection(connection),
+                None => Destination::Stream(hop),
+            },
+        })
+    }
+
+    /// A request outside any dialog, From and To in place; the URI is its first hop (§8.1.1).
+    pub(super) fn request(
+        &self,
+        method: Method,
+        uri: Uri,
+        from: &NameAddr,
+        to: &NameAddr,
+        call_id: &str,
+        sequence: u32,
+    ) -> (Request, Uri) {
+        let is_register = method == Method::REGISTER;
+        let mut request = Request::new(method.clone(), uri.clone());
+        let mut routes: Vec<NameAddr> = Vec::new();
+        routes.extend(self.config.outbound_proxy.clone().map(loose));
+        if !is_register {
+            routes.extend(self.service_routes.iter().cloned());
+        }
+        let first = routes.first().map(|route| route.uri.clone());
+        let headers = &mut request.headers;
+        for route in &routes {
+            headers.push(name::ROUTE, route.to_string());
+        }
+        headers.push(name::MAX_FORWARDS, "70");
+        headers.push(name::FROM, from.to_string());
+        headers.push(name::TO, to.to_string());
+        headers.push(name::CALL_ID, call_id);
+        headers.push(name::CSEQ, format!("{sequence} {method}"));
+        let next_hop = first
+            .or_else(|| self.config.registrar.clone())
+            .unwrap_or(uri);
+        (request, next_hop)
+    }
+
+    /// Puts on the Via and sends under the watch of a transaction.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        mut request: Request,
+        to: Destination,
+        line: Line,
+    ) -> Result<ClientId, AgentError> {
+        self.sign(&mut request);
+        let via = self.via(to.transport());
+        request.headers.insert_front(name::VIA, via.to_string());
+        let (to, fallback) = self.second_way(&mut request, to, line);
+        let id = self.transactions.start(now, request, to, fallback)?;
+        self.owners.insert(id, owner);
+        Ok(id)
+    }
+
+    /// Sends a CANCEL: it has its Via already, and goes where its INVITE went.
+    pub(super) fn send_cancel(
+        &mut self,
+        now: Instant,
+        owner: Owner,
+        cancel: Request,
+        to: Destination,
+    ) -> Option<ClientId> {
+        let id = self.transactions.start(now, cancel, to, None).ok()?;
+        self.owners.insert(id, owner);
+        Some(id)
+    }
+
+    /// Sends the ACK of a 2xx: no transaction watches it (§13.2.2.4). Returns what to repeat.
+    pub(super) fn send_ack(
+        &mut self,
+        mut ack: Request,
+        to: Destination,
+        line: Line,
+    ) -> (Destination, Vec<u8>) {
+        self.sign(&mut ack);
+        let via = self.via(to.transport());
+        ack.headers.insert_front(name::VIA, via.to_string());
+        let bytes = ack.to_bytes();
+        match (&to, line.connection) {
+            (Destination::Stream(_), Some(connection)) if self.streams.is_open(connection) => {
+                let otherwise = Destination::Connection(connection);
+                self.transactions
+                    .send_once_or(to.clone(), otherwise, bytes.clone());
+            }
+            (Destination::Datagram(_) | Destination::Connection(_) | Destination::Stream(_), _) => {
+                self.transactions.send_once(to.clone(), bytes.clone());
+            }
+        }
+        (to, bytes)
+    }
+
+    /// A response of this side, complete but for what the status asks for.
+    pub(super) fn response(&self, request: &Request, status: StatusCode, to_tag: &str) -> Response {
+        let mut response = Response::answer(request, status);
+        if status != StatusCode::TRYING {
+            response = response.with_to_tag(to_tag);
+        }
+        if !self.config.user_agent.is_empty() {
+            response.headers.set(name::SERVER, &self.config.user_agent);
+        }
+        response
+    }
+
+    /// Answers at once, with a fresh To-tag where the request has none.
+    pub(super) fn refuse(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        request: &Request,
+        status: StatusCode,
+        headers: &[(&'static str, &str)],
+    ) {
+        let tag = self.tag();
+        let mut response = self.response(request, status, &tag);
+        for (header, value) in headers {
+            response.headers.set(header, value);
+        }
+        self.transactions.respond(now, server, &response);
+    }
+
+    /// The methods this side understands, as Allow has them.
+    pub(super) const fn allow() -> &'static str {
+        ALLOW
+    }
+
+    /// Adds proofs for every realm that is known already.
+    pub(super) fn authorize(&mut self, request: &mut Request, chain: &mut AuthChain) {
+        let uri = request.uri.to_string();
+        if let Some(authenticator) = &mut self.authenticator {
+            let proven = Proven {
+                method: request.method.as_str(),
+                uri: &uri,
+                body: &request.body,
+            };
+            let headers = authenticator.preemptive(chain, &proven, self.entropy.as_mut());
+            put(request, headers);
+        }
+    }
+
+    /// Answers a 401 or 407 in `request`, which is the next attempt.
+    pub(super) fn answer_challenge(
+        &mut self,
+        request: &mut Request,
+        chain: &mut AuthChain,
+        response: &Response,
+    ) -> Result<(), DigestError> {
+        let Some(authenticator) = &mut self.authenticator else {
+            return Err(DigestError::NoUsableChallenge);
+        };
+        let Some(challenger) = Challenger::of_status(response.status.code()) else {
+            return Err(DigestError::NoUsableChallenge);
+        };
+        let values = match challenger {
+            Challenger::Server => response.headers.www_authenticate(),
+            Challenger::Proxy => response.headers.proxy_authenticate(),
+        };
+        let challenges = Challenge::parse_all(values.iter().map(String::as_str));
+        let uri = request.uri.to_string();
+        let proven = Proven {
+            method: request.method.as_str(),
+            uri: &uri,
+            body: &request.body,
+        };
+        let headers = authenticator.answer(
+            chain,
+            challenger,
+            &challenges,
+            &proven,
+            self.entropy.as_mut(),
+        )?;
+        put(request, headers);
+        Ok(())
+    }
+
+    fn sign(&self, request: &mut Request) {
+        if !self.config.user_agent.is_empty() {
+            request
+                .headers
+                .set(name::USER_AGENT, &self.config.user_agent);
+        }
+    }
+
+    fn via(&mut self, transport: TransportKind) -> Via {
+        let branch = format!("{}{}", Via::MAGIC_COOKIE, self.entropy.hex(12));
+        let (host, port) = match self.local(transport) {
+            Some(address) => (address.ip().into(), Some(address.port())),
+            None => (Host::Name("invalid".to_owned()), None),
+        };
+        let mut via = Via::new(transport.via_token(), host, port, &branch);
+        via.params.set("rport", None);
+        via
+    }
+
+    /// The other way a request may take: a large datagram becomes a stream that may fall back to a datagram,
+    /// and a stream that cannot be opened falls back to the connection the session came over.
+    fn second_way(
+        &mut self,
+        request: &mut Request,
+        to: Destination,
+        line: Line,
+    ) -> (Destination, Option<Fallback>) {
+        let connection = line.connection.filter(|id| self.streams.is_open(*id));
+        match to {
+            Destination::Datagram(hop)
+                if self.config.large_requests == LargeRequests::UseTcp
+                    && request.to_bytes().len() > LARGE =>
+            {
+                let Ok(datagram) = request.headers.via() else {
+                    return (Destination::Datagram(hop), None);
+                };
+                let stream = self.via(TransportKind::Tcp);
+                request
+                    .headers
+                    .replace_first_value(name::VIA, &stream.to_string());
+                let fallback = Fallback {
+                    to: Destination::Datagram(hop.clone()),
+                    via: datagram,
+                };
+                let hop = hop.over(TransportKind::Tcp);
+                let to = match self.streams.to(&hop) {
+                    Some(connection) => Destination::Connection(connection),
+                    None => Destination::Stream(hop),
+                };
+                (to, Some(fallback))
+            }
+            Destination::Stream(hop) => {
+                let fallback = connection.map(|connection| Fallback {
+                    to: Destination::Connection(connection),
+                    via: self.via(TransportKind::Tcp),
+                });
+                (Destination::Stream(hop), fallback)
+            }
+            Destination::Datagram(_) | Destination::Connection(_) => (to, None),
+        }
+    }
+}
+
+/// `proxy` as a Route value of a loose router.
+fn loose(proxy: Uri) -> NameAddr {
+    match proxy {
+        Uri::Sip(uri) if !uri.lr() => NameAddr::new(Uri::Sip(uri.with_parameter("lr", None))),
+        other => NameAddr::new(other),
+    }
+}
+
+fn put(request: &mut Request, headers: Vec<AuthHeader>) {
+    request.headers.remove(name::AUTHORIZATION);
+    request.headers.remove(name::PROXY_AUTHORIZATION);
+    for header in headers {
+        request.headers.push(header.name, header.value.reveal());
+    }
+}

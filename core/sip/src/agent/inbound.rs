@@ -1,0 +1,246 @@
+//! What comes in: bytes to messages, messages to whom they concern.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::core::{Core, Owner};
+use super::session::Session;
+use super::{SessionId, UserAgent};
+use crate::message::{
+    Capabilities, Frame, Message, Method, ParseError, Request, Response, StatusCode, Verdict, name,
+    parse_datagram, screen_request, screen_response,
+};
+use crate::transaction::{ConnectionId, Destination, Flow, Received, ServerId};
+
+const METHODS: &[Method] = &[
+    Method::INVITE,
+    Method::ACK,
+    Method::CANCEL,
+    Method::BYE,
+    Method::OPTIONS,
+    Method::INFO,
+    Method::UPDATE,
+];
+
+/// What this side can do; the rest is refused before anything remembers it.
+const CAPABILITIES: Capabilities<'static> = Capabilities {
+    methods: METHODS,
+    extensions: &[],
+    schemes: &["sip", "tel"],
+    bodies: &[
+        "application/sdp",
+        "application/dtmf-relay",
+        "application/dtmf",
+    ],
+};
+
+impl UserAgent {
+    /// A datagram arrived on the UDP socket.
+    pub fn handle_datagram(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        let flow = Flow::Datagram(from);
+        match parse_datagram(bytes) {
+            Ok(message) => self.receive(now, message, flow),
+            Err(error) => self.answer_unreadable(flow, error),
+        }
+        self.settle(now);
+    }
+
+    /// Bytes arrived on a TCP connection.
+    pub fn handle_stream(&mut self, now: Instant, connection: ConnectionId, bytes: &[u8]) {
+        let Some(remote) = self.core.streams.remote(connection) else {
+            return;
+        };
+        let flow = Flow::Connection(connection, remote);
+        self.core.streams.push(now, connection, bytes);
+        while let Some(frame) = self.core.streams.next_frame(connection) {
+            match frame {
+                Ok(Frame::Message(message)) => self.receive(now, message, flow),
+                Ok(Frame::KeepAlivePing) => {
+                    let to = Destination::Connection(connection);
+                    self.core.transactions.send_once(to, b"\r\n".to_vec());
+                }
+                Ok(Frame::KeepAlivePong) => {}
+                Err(error) => {
+                    self.answer_unreadable(flow, error.error);
+                    if error.close {
+                        self.drop_connection(now, connection);
+                        break;
+                    }
+                }
+            }
+        }
+        self.settle(now);
+    }
+
+    fn answer_unreadable(&mut self, flow: Flow, error: ParseError) {
+        match error {
+            ParseError::Answer { response, .. } => {
+                self.core.transactions.respond_once(flow, *response);
+            }
+            ParseError::Drop(_) => {}
+        }
+    }
+
+    fn receive(&mut self, now: Instant, message: Message, flow: Flow) {
+        match message {
+            Message::Request(request) => self.receive_request(now, request, flow),
+            Message::Response(response) => self.receive_response(now, &response),
+        }
+    }
+
+    fn receive_response(&mut self, now: Instant, response: &Response) {
+        match screen_response(response) {
+            Verdict::Accept => {}
+            Verdict::Answer(_) | Verdict::Drop(_) => return,
+        }
+        let Some(id) = self.core.transactions.receive_response(now, response) else {
+            return;
+        };
+        match self.core.owners.get(&id).copied() {
+            Some(Owner::Registration) => {
+                self.registrar
+                    .on_response(&mut self.core, now, id, response);
+            }
+            Some(Owner::Session(session)) => {
+                if let Some(session) = self.sessions.get_mut(&session) {
+                    session.on_response(&mut self.core, now, id, response);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn receive_request(&mut self, now: Instant, mut request: Request, flow: Flow) {
+        if let Ok(mut via) = request.headers.via() {
+            via.stamp(flow.remote());
+            request
+                .headers
+                .replace_first_value(name::VIA, &via.to_string());
+        }
+        match screen_request(&request, &CAPABILITIES) {
+            Verdict::Accept => {}
+            Verdict::Answer(response) => {
+                self.core.transactions.respond_once(flow, *response);
+                return;
+            }
+            Verdict::Drop(_) => return,
+        }
+        // Screening has read every header that matching needs.
+        let Ok(received) = self.core.transactions.receive_request(now, &request, flow) else {
+            return;
+        };
+        match received {
+            Received::New(server) => self.dispatch(now, server, request, flow),
+            Received::Absorbed => {}
+            Received::Ack => self.receive_ack(now, &request),
+            Received::Cancel { server, invite } => {
+                self.receive_cancel(now, server, invite, &request);
+            }
+            Received::Merged(server) => {
+                self.core
+                    .refuse(now, server, &request, StatusCode::LOOP_DETECTED, &[]);
+            }
+            Received::Full => {
+                let busy = Response::answer(&request, StatusCode::SERVICE_UNAVAILABLE);
+                let busy = busy
+                    .with_stateless_to_tag()
+                    .with_header(name::RETRY_AFTER, "10");
+                self.core.transactions.respond_once(flow, busy);
+            }
+        }
+    }
+
+    fn dispatch(&mut self, now: Instant, server: ServerId, request: Request, flow: Flow) {
+        let is_inside = request.headers.to().is_ok_and(|to| to.tag().is_some());
+        if is_inside {
+            match self.session_of(&request) {
+                Some(session) => session.0.on_request(session.1, now, server, request),
+                None => self.refuse_unknown(now, server, &request),
+            }
+        } else if request.method == Method::INVITE {
+            self.receive_invite(now, server, request, flow);
+        } else if request.method == Method::OPTIONS {
+            let busy = self.is_full();
+            self.core.answer_options(now, server, &request, busy);
+        } else {
+            self.refuse_unknown(now, server, &request);
+        }
+    }
+
+    fn refuse_unknown(&mut self, now: Instant, server: ServerId, request: &Request) {
+        let status = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+        self.core.refuse(now, server, request, status, &[]);
+    }
+
+    fn receive_invite(&mut self, now: Instant, server: ServerId, invite: Request, flow: Flow) {
+        if self.is_full() {
+            self.core
+                .refuse(now, server, &invite, StatusCode::BUSY_HERE, &[]);
+            return;
+        }
+        let id = self.fresh_session();
+        match Session::called(&mut self.core, now, id, server, invite.clone(), flow) {
+            Ok(session) => {
+                self.sessions.insert(id, session);
+            }
+            Err(status) => self.core.refuse(now, server, &invite, status, &[]),
+        }
+    }
+
+    fn receive_ack(&mut self, now: Instant, ack: &Request) {
+        if let Some((session, core)) = self.session_of(ack) {
+            session.on_ack(core, now, ack);
+        }
+    }
+
+    fn receive_cancel(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        invite: Option<ServerId>,
+        cancel: &Request,
+    ) {
+        let Some(invite) = invite else {
+            self.refuse_unknown(now, server, cancel);
+            return;
+        };
+        let found = self
+            .sessions
+            .values_mut()
+            .find(|session| session.is_rung_by(invite));
+        match found {
+            Some(session) => {
+                // §9.2: the To-tag of the CANCEL's response should be that of the INVITE's.
+                let ok = self
+                    .core
+                    .response(cancel, StatusCode::OK, &session.local_tag);
+                self.core.transactions.respond(now, server, &ok);
+                session.on_cancel(&mut self.core, now, cancel);
+            }
+            None => {
+                self.core.refuse(now, server, cancel, StatusCode::OK, &[]);
+            }
+        }
+    }
+
+    /// The session whose dialog a request names, and the core to serve it with.
+    fn session_of(&mut self, request: &Request) -> Option<(&mut Session, &mut Core)> {
+        let call_id = request.headers.call_id().ok()?;
+        let to = request.headers.to().ok()?;
+        let from = request.headers.from().ok()?;
+        let (local, remote) = (to.tag()?, from.tag().unwrap_or_default());
+        let named = |session: &&mut Session| session.has_dialog(&call_id, local, remote);
+        let session = self.sessions.values_mut().find(named)?;
+        Some((session, &mut self.core))
+    }
+
+    fn fresh_session(&mut self) -> SessionId {
+        self.next_session = self.next_session.wrapping_add(1);
+        SessionId(self.next_session)
+    }
+
+    /// A number for an outgoing session.
+    pub(super) fn new_session_id(&mut self) -> SessionId {
+        self.fresh_session()
+    }
+}

@@ -1,0 +1,57 @@
+//! OPTIONS: what this side can do (RFC 3261 §11), and asking whether the far end is still there.
+
+use std::time::Instant;
+
+use super::AgentError;
+use super::core::Core;
+use super::in_dialog::Kind;
+use super::session::{Phase, Session};
+use crate::message::{Method, Request, Response, StatusCode, name};
+use crate::transaction::ServerId;
+
+/// What a 200 to OPTIONS says besides Allow (§11.2).
+pub(super) fn describe(response: &mut Response) {
+    response.headers.set(name::ACCEPT, "application/sdp");
+    response.headers.set("Accept-Encoding", "identity");
+    response.headers.set("Accept-Language", "en");
+    response.headers.set(name::SUPPORTED, "");
+}
+
+impl Core {
+    /// Answers an OPTIONS outside any dialog. `busy`: an INVITE would get 486 now, so this does (§11.2).
+    pub(super) fn answer_options(
+        &mut self,
+        now: Instant,
+        server: ServerId,
+        request: &Request,
+        busy: bool,
+    ) {
+        let status = if busy {
+            StatusCode::BUSY_HERE
+        } else {
+            StatusCode::OK
+        };
+        let tag = self.tag();
+        let mut response = self.response(request, status, &tag);
+        response.headers.set(name::ALLOW, Self::allow());
+        describe(&mut response);
+        let contact = self.contact(self.config.transport);
+        response.headers.set(name::CONTACT, contact.to_string());
+        self.transactions.respond(now, server, &response);
+    }
+}
+
+impl Session {
+    /// Asks whether the far end still knows the session.
+    pub(super) fn probe(&mut self, core: &mut Core, now: Instant) -> Result<(), AgentError> {
+        if self.phase != Phase::Active {
+            return Err(AgentError::WrongState);
+        }
+        let Some(dialog) = &mut self.dialog else {
+            return Err(AgentError::WrongState);
+        };
+        let mut options = dialog.request(Method::OPTIONS);
+        options.request.headers.set(name::ACCEPT, "application/sdp");
+        self.send_inside(core, now, Kind::Probe, options)
+    }
+}

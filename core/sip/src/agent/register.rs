@@ -1,0 +1,361 @@
+//! Sending REGISTER and acting on what comes back (RFC 3261 §10.2, RFC 5626, RFC 3581, RFC 3608).
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Owner};
+use super::{Event, RegistrationEvent};
+use crate::digest::AuthChain;
+use crate::message::{Method, NameAddr, Request, Response, name};
+use crate::registration::{Registration, RegistrationFailure, RegistrationState, Verdict, granted};
+use crate::transaction::{ClientId, ConnectionId, Destination, TransportError};
+
+/// How often one registration may find that the server sees it at yet another address: behind a NAT that
+/// gives each packet a new port, following it would never end.
+const MAX_REWRITES: u8 = 3;
+
+/// The registration of the agent's account, and the REGISTER under way.
+pub(super) struct Registrar {
+    pub(super) registration: Registration,
+    client: Option<ClientId>,
+    chain: AuthChain,
+    call_id: String,
+    tag: String,
+    sequence: u32,
+    /// The contact of the last REGISTER.
+    contact: Option<NameAddr>,
+    /// A contact the server still holds and that leads nowhere any more.
+    stale: Option<NameAddr>,
+    rewrites: u8,
+    /// The connection the registration lives on.
+    connection: Option<ConnectionId>,
+    keep_alive_at: Option<Instant>,
+}
+
+impl Registrar {
+    pub(super) fn new(core: &mut Core) -> Self {
+        Self {
+            registration: Registration::new(core.config.expires),
+            client: None,
+            chain: AuthChain::default(),
+            call_id: core.entropy.hex(16),
+            tag: core.tag(),
+            sequence: 0,
+            contact: None,
+            stale: None,
+            rewrites: 0,
+            connection: None,
+            keep_alive_at: None,
+        }
+    }
+
+    /// Registers, or renews.
+    pub(super) fn register(&mut self, core: &mut Core, now: Instant) {
+        self.registration.trying();
+        self.chain = AuthChain::default();
+        self.send(core, now, None);
+    }
+
+    /// Removes our contact.
+    pub(super) fn unregister(&mut self, core: &mut Core, now: Instant) {
+        let held = self.registration.is_registered(now) || self.client.is_some();
+        self.keep_alive_at = None;
+        if !held {
+            self.registration.removed();
+            core.tell(Event::Registration(RegistrationEvent::Unregistered));
+            return;
+        }
+        self.registration.removing();
+        self.chain = AuthChain::default();
+        self.send(core, now, None);
+    }
+
+    /// The phone has a new address: the old contact and the old flow are void.
+    pub(super) fn moved(&mut self, core: &mut Core, now: Instant) {
+        self.rewrites = 0;
+        if self.registration.is_wanted() {
+            self.stale = self.contact.take();
+            self.register(core, now);
+        }
+    }
+
+    fn send(&mut self, core: &mut Core, now: Instant, challenge: Option<&Response>) {
+        let sent = self.try_send(core, now, challenge);
+        match sent {
+            Ok(()) => {}
+            Err(_) if self.registration.state() == RegistrationState::Removing => {
+                self.finish_removal(core);
+            }
+            Err(failure) => self.fail(core, Verdict::GiveUp(failure), now),
+        }
+    }
+
+    fn try_send(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        challenge: Option<&Response>,
+    ) -> Result<(), RegistrationFailure> {
+        let registrar = core.config.registrar.clone();
+        let Some(uri) = registrar.filter(|uri| uri.as_sip().is_some()) else {
+            return Err(RegistrationFailure::NoRegistrar);
+        };
+        let server = uri
+            .as_sip()
+            .cloned()
+            .map(crate::message::SipUri::without_user);
+        let uri = server.map_or(uri, Into::into);
+        self.sequence = self.sequence.saturating_add(1);
+        let aor = NameAddr::new(core.config.aor.clone());
+        let mut from = aor.clone().with_tag(&self.tag);
+        if let Some(display) = &core.config.display_name {
+            from = from.with_display(display);
+        }
+        let method = Method::REGISTER;
+        let (mut request, next_hop) =
+            core.request(method, uri, &from, &aor, &self.call_id, self.sequence);
+        self.describe(core, &mut request);
+        match challenge {
+            None => core.authorize(&mut request, &mut self.chain),
+            Some(response) => core
+                .answer_challenge(&mut request, &mut self.chain, response)
+                .map_err(|_| RegistrationFailure::NotAuthorised)?,
+        }
+        let line = core.own_line();
+        let to = core
+            .destination(&next_hop, line)
+            .map_err(|_| RegistrationFailure::NoRegistrar)?;
+        let id = core
+            .send(now, Owner::Registration, request, to, line)
+            .map_err(|_| RegistrationFailure::Unreachable)?;
+        self.client = Some(id);
+        Ok(())
+    }
+
+    /// Contact, Expires, Supported.
+    fn describe(&mut self, core: &Core, request: &mut Request) {
+        let removing = self.registration.state() == RegistrationState::Removing;
+        let mut contact = core.contact(core.config.transport);
+        if removing {
+            contact = self
+                .contact
+                .clone()
+                .unwrap_or(contact)
+                .with_param("expires", Some("0"));
+        }
+        if !core.config.instance_id.is_empty() && !removing {
+            let instance = format!("\"<{}>\"", core.config.instance_id);
+            contact = contact.with_param("+sip.instance", Some(&instance));
+            if self.registration.is_outbound() {
+                contact = contact.with_param("reg-id", Some("1"));
+            }
+        }
+        let expires = if removing {
+            0
+        } else {
+            self.registration.expires().as_secs()
+        };
+        let headers = &mut request.headers;
+        headers.push(name::CONTACT, contact.to_string());
+        if let Some(stale) = &self.stale {
+            let stale = stale.clone().with_param("expires", Some("0"));
+            headers.push(name::CONTACT, stale.to_string());
+        }
+        headers.set(name::EXPIRES, expires.to_string());
+        headers.set(name::ALLOW, Core::allow());
+        headers.set(name::SUPPORTED, "path, outbound");
+        if !removing {
+            self.contact = Some(contact);
+        }
+    }
+
+    pub(super) fn on_response(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        id: ClientId,
+        response: &Response,
+    ) {
+        if self.client != Some(id) || response.status.is_provisional() {
+            return;
+        }
+        let request = core.transactions.request(id).cloned();
+        let connection = match core.transactions.destination(id) {
+            Some(Destination::Connection(connection)) => Some(*connection),
+            Some(Destination::Datagram(_) | Destination::Stream(_)) | None => None,
+        };
+        self.client = None;
+        let proven = request.as_ref().is_some_and(|request| {
+            request.headers.contains(name::AUTHORIZATION)
+                || request.headers.contains(name::PROXY_AUTHORIZATION)
+        });
+        if response.status.is_success() {
+            self.connection = connection;
+            self.on_success(core, now, response);
+            return;
+        }
+        let removing = self.registration.state() == RegistrationState::Removing;
+        match self
+            .registration
+            .judge(response, proven, core.entropy.as_mut())
+        {
+            Verdict::Challenge => self.send(core, now, Some(response)),
+            Verdict::Retry(..) | Verdict::GiveUp(_) if removing => self.finish_removal(core),
+            Verdict::AskLonger(_) | Verdict::WithoutOutbound => self.send(core, now, None),
+            verdict @ (Verdict::Retry(..) | Verdict::GiveUp(_)) => self.fail(core, verdict, now),
+        }
+    }
+
+    fn on_success(&mut self, core: &mut Core, now: Instant, response: &Response) {
+        if self.registration.state() == RegistrationState::Removing {
+            self.contact = None;
+            self.finish_removal(core);
+            return;
+        }
+        self.stale = None;
+        core.service_routes = response.headers.service_routes().unwrap_or_default();
+        core.service_routes.truncate(8);
+        self.take_flow_timer(core, response);
+        if self.follow_address(core, now, response) {
+            return;
+        }
+        let asked = self.registration.expires();
+        let expires = self
+            .contact
+            .as_ref()
+            .and_then(|ours| granted(response, ours, &core.config.instance_id))
+            .unwrap_or(asked)
+            .max(Duration::from_secs(1));
+        self.registration.registered(now, expires);
+        self.keep_alive_at = core.config.keep_alive.udp.map(|interval| now + interval);
+        core.tell(Event::Registration(RegistrationEvent::Registered {
+            expires,
+        }));
+    }
+
+    /// RFC 5626 §4.4: pings must come more often than this.
+    fn take_flow_timer(&self, core: &mut Core, response: &Response) {
+        if let Ok(Some(seconds)) = response.headers.flow_timer()
+            && seconds >= 10
+        {
+            let most = Duration::from_secs(u64::from(seconds)).saturating_mul(4) / 5;
+            core.streams.set_interval(most);
+        }
+    }
+
+    /// Where the server saw the request come from is where it can reach us: if our contact says something
+    /// else, it is registered anew. Says whether it is.
+    fn follow_address(&mut self, core: &mut Core, now: Instant, response: &Response) -> bool {
+        let Some(seen) = seen_address(core, response) else {
+            return false;
+        };
+        let transport = core.config.transport;
+        if core.public.or_else(|| core.local(transport)) == Some(seen)
+            || self.rewrites >= MAX_REWRITES
+        {
+            return false;
+        }
+        self.rewrites = self.rewrites.saturating_add(1);
+        core.public = Some(seen);
+        self.stale = self.contact.take();
+        self.register(core, now);
+        true
+    }
+
+    pub(super) fn on_failed(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        id: ClientId,
+        _error: Option<TransportError>,
+    ) {
+        if self.client != Some(id) {
+            return;
+        }
+        self.client = None;
+        if self.registration.state() == RegistrationState::Removing {
+            self.finish_removal(core);
+            return;
+        }
+        let verdict = self.registration.unreachable(core.entropy.as_mut());
+        self.fail(core, verdict, now);
+    }
+
+    /// The connection our contact lives on is gone: nobody can call until there is another.
+    pub(super) fn on_disconnected(&mut self, core: &mut Core, now: Instant, gone: ConnectionId) {
+        if self.connection != Some(gone) {
+            return;
+        }
+        self.connection = None;
+        if self.registration.is_registered(now) {
+            core.public = None;
+            self.rewrites = 0;
+            self.register(core, now);
+        }
+    }
+
+    fn fail(&mut self, core: &mut Core, verdict: Verdict, now: Instant) {
+        let (reason, retry_in) = match verdict {
+            Verdict::Retry(reason, wait) => {
+                self.registration.wait(now + wait);
+                (reason, Some(wait))
+            }
+            Verdict::GiveUp(reason) => {
+                self.registration.give_up();
+                (reason, None)
+            }
+            Verdict::Challenge | Verdict::AskLonger(_) | Verdict::WithoutOutbound => return,
+        };
+        self.keep_alive_at = None;
+        core.tell(Event::Registration(RegistrationEvent::Failed {
+            reason,
+            retry_in,
+        }));
+    }
+
+    fn finish_removal(&mut self, core: &mut Core) {
+        self.registration.removed();
+        core.service_routes.clear();
+        core.tell(Event::Registration(RegistrationEvent::Unregistered));
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.registration
+            .poll_timeout()
+            .into_iter()
+            .chain(self.keep_alive_at)
+            .min()
+    }
+
+    pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
+        if self.registration.poll_timeout().is_some_and(|at| at <= now) {
+            self.register(core, now);
+        }
+        if self.keep_alive_at.is_some_and(|at| at <= now) {
+            self.keep_alive_at = core.config.keep_alive.udp.map(|interval| now + interval);
+            let line = core.own_line();
+            let first = core
+                .config
+                .outbound_proxy
+                .as_ref()
+                .or(core.config.registrar.as_ref());
+            let to = first.map(|uri| core.destination(uri, line));
+            if let Some(Ok(to @ Destination::Datagram(_))) = to {
+                core.transactions.send_once(to, b"\r\n".to_vec());
+            }
+        }
+    }
+}
+
+/// Our address as the far end of the first hop saw it (RFC 3581).
+fn seen_address(core: &Core, response: &Response) -> Option<SocketAddr> {
+    let via = response.headers.via().ok()?;
+    let port = via.rport().flatten()?;
+    let ip = via.received().or_else(|| via.host.ip())?;
+    // A server that echoes nonsense must not make us unreachable.
+    let sane = !ip.is_unspecified() && port != 0;
+    let same_family = core
+        .local(core.config.transport)
+        .is_none_or(|own| own.is_ipv4() == ip.is_ipv4());
+    (sane && same_family).then(|| SocketAddr::new(ip, port))
+}
