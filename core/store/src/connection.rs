@@ -25,7 +25,8 @@ pub(crate) fn reading(path: &Path, key: &Key) -> Result<Connection, StoreError> 
     open(path, key, OpenFlags::SQLITE_OPEN_READ_ONLY)
 }
 
-/// From now on the log is moved into the database when the last connection closes.
+/// Key and version are right: from now on the log is moved into the database when the last connection
+/// closes.
 pub(crate) fn trust(connection: &Connection) -> Result<(), StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     Ok(())
@@ -36,8 +37,8 @@ fn open(path: &Path, key: &Key, flags: OpenFlags) -> Result<Connection, StoreErr
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    // A connection with the wrong key takes a write-ahead log that it cannot read for an empty one, and
-    // would delete it on its way out.
+    // Until the key and the version have proved right, nothing is moved between the files: not even on the
+    // way out after an error, when SQLite would empty the write-ahead log.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     cipher::apply(&connection, key)?;
     let probe: rusqlite::Result<u32> =

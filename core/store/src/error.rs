@@ -32,7 +32,7 @@ pub enum StoreError {
     /// A reader found a store that the writer has not brought to this version yet.
     #[error("the store must be opened for writing once by this version first")]
     NotMigrated,
-    /// A reader found no store.
+    /// A reader found no store, or there is no such folder.
     #[error("there is no store in this folder")]
     Missing,
     /// The folder or the file cannot be written to, or cannot be created.
@@ -99,6 +99,7 @@ impl From<io::Error> for StoreError {
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
                 Self::NotWritable
             }
+            io::ErrorKind::NotFound => Self::Missing,
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull,
             _ => Self::Disk(error),
         }

@@ -21,10 +21,21 @@ mod call_log;
 #[cfg(test)]
 mod call_log_tests;
 mod cipher;
+#[cfg(test)]
+mod cipher_tests;
+#[cfg(test)]
+mod concurrency_tests;
 mod connection;
+#[cfg(test)]
+mod damage_tests;
 mod error;
+mod fault;
 mod key;
+#[cfg(test)]
+mod kill_tests;
 mod lock;
+#[cfg(test)]
+mod open_tests;
 mod page;
 mod reader;
 mod record;
@@ -42,8 +53,3 @@ pub use reader::Reader;
 pub use record::{Account, CallDirection, CallRecord, EndedCall, NewCall, Trust};
 pub use store::{OpenReport, Store};
 pub use time::UnixMillis;
-
-/// Where the kill tests strike; nothing at all in a program.
-mod fault {
-    pub(crate) const fn strike() {}
-}
