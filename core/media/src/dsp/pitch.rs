@@ -29,24 +29,35 @@ pub(super) fn find_pitch(signal: &[f32], window: usize, max_lag: usize) -> Optio
         .map(|chunk| chunk.iter().sum())
         .collect();
     let lags = (MIN_LAG / DECIMATION)..=(max_lag / DECIMATION);
-    let rough = best(&coarse, window / DECIMATION, lags)?;
+    let rough = best(&coarse, window / DECIMATION, lags, MARGIN)?;
     let centre = rough.lag * DECIMATION;
     let fine = centre.saturating_sub(DECIMATION).max(MIN_LAG)
         ..=centre.saturating_add(DECIMATION).min(max_lag);
-    best(signal, window, fine)
+    best(signal, window, fine, 0.0)
 }
 
-fn best(signal: &[f32], window: usize, lags: std::ops::RangeInclusive<usize>) -> Option<Pitch> {
+/// A longer lag must be better by this much: a voice repeats after two periods as well as after one.
+const MARGIN: f32 = 0.01;
+
+fn best(
+    signal: &[f32],
+    window: usize,
+    lags: std::ops::RangeInclusive<usize>,
+    margin: f32,
+) -> Option<Pitch> {
     let reference = signal.get(..window)?;
     let own: f32 = reference.iter().map(|s| s * s).sum();
-    lags.filter_map(|lag| {
+    let mut best: Option<Pitch> = None;
+    for lag in lags {
         let later = signal.get(lag..lag.checked_add(window)?)?;
         let product: f32 = reference.iter().zip(later).map(|(a, b)| a * b).sum();
         let other: f32 = later.iter().map(|s| s * s).sum();
         let correlation = product / (own * other).sqrt().max(1e-9);
-        Some(Pitch { lag, correlation })
-    })
-    .max_by(|a, b| a.correlation.total_cmp(&b.correlation))
+        if best.is_none_or(|found| correlation > found.correlation + margin) {
+            best = Some(Pitch { lag, correlation });
+        }
+    }
+    best
 }
 
 #[cfg(test)]

@@ -197,7 +197,7 @@ mod tests {
         assert!(matches!(reception.handle(65_533), Arrival::New(_)));
         assert_eq!((reception.received(), reception.lost()), (19, 1));
         let report = reception.report(Instant::now());
-        assert_eq!(report.fraction_lost, 256 / 20);
+        assert_eq!(report.fraction_lost, 12); // 1 of 20, in 256ths
         assert_eq!(report.total_lost, 1);
         assert_eq!(report.last_sequence_number, (1 << 16) + 13);
         assert_eq!(reception.report(Instant::now()).fraction_lost, 0);
