@@ -232,11 +232,11 @@ fn wire_message() -> impl Strategy<Value = Vec<u8>> {
     let first = prop_oneof![
         (token(), "(sip|tel|urn):[ -~]{1,20}").prop_map(|(m, u)| format!("{m} {u} SIP/2.0")),
         (token(), "sip:[a-z;=@.0-9]{1,20}").prop_map(|(m, u)| format!("{m} {u} SIP/2.0")),
-        "SIP/2.0 [1-7][0-9]{2}( [ -~é]{0,20})?",
+        "SIP/2\\.0 [1-7][0-9]{2}( [ -~é]{0,20})?",
         "[ -~]{0,40}",
     ];
     let field = prop_oneof![
-        "(Via|v): SIP/2.0/(UDP|TCP) [a-z0-9.:]{1,12}(;branch=z9hG4bK[a-z0-9]{0,6})?",
+        "(Via|v): SIP/2\\.0/(UDP|TCP) [a-z0-9.:]{1,12}(;branch=z9hG4bK[a-z0-9]{0,6})?",
         "(From|To|t|f|Contact|m|Route) ?:[ -~é]{0,40}",
         "(From|To|Contact): \"[^\"\\\\\r\n]{0,9}\" ?<sip:[a-z0-9@.]{1,15}>(;[a-z]{1,3}=[a-z0-9]{1,3}){0,3}",
         "(Call-ID|CSeq|Allow|Accept|Warning|Reason|Retry-After): ?[ -~]{0,30}",

@@ -88,7 +88,7 @@ const COMPACT: [(&str, &str); 19] = [
 ];
 
 /// The full name behind a compact form; any other name itself.
-pub(crate) fn full_name(name: &str) -> &str {
+pub(crate) fn canonical_name(name: &str) -> &str {
     let found = COMPACT
         .iter()
         .find(|(short, _)| short.eq_ignore_ascii_case(name));
@@ -154,7 +154,7 @@ impl Header {
 
     /// Whether this is the field `name`, given in full or compact form.
     pub fn is(&self, name: &str) -> bool {
-        full_name(&self.name).eq_ignore_ascii_case(full_name(name))
+        canonical_name(&self.name).eq_ignore_ascii_case(canonical_name(name))
     }
 
     /// The value on one line: folds are one space, white space at the ends is gone; bytes as they came.

@@ -239,7 +239,7 @@ fn grouping(name: &str) -> Grouping {
         "History-Info",
         "Diversion",
     ];
-    let name = header::full_name(name);
+    let name = header::canonical_name(name);
     if addresses
         .iter()
         .any(|address| address.eq_ignore_ascii_case(name))

@@ -36,6 +36,8 @@ mod build_tests;
 mod sip_uri_tests;
 
 pub use error::{BuildError, HeaderError, HeaderFault, ParseError, ParseFault, SyntaxError};
+#[cfg(feature = "rsip")]
+pub(crate) use header::canonical_name;
 pub use header::{Header, name};
 pub use headers::Headers;
 pub use host::Host;
