@@ -1,0 +1,410 @@
+//! Two or more agents, and scripted peers, on a seeded wire in virtual time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tandem_sip::agent::{
+    AgentConfig, ConnectionId, Destination, Event, Hop, LocalAddresses, Output, SessionEnd,
+    SessionId, TransmitId, TransportError, TransportKind, UserAgent,
+};
+use tandem_sip::message::{Message, Request, Response, parse_datagram};
+use tandem_types::media::{Codec, Stream, StreamKind, TransportDescription};
+use tandem_types::{Direction, Entropy, MediaDescription, MediaKind, SeededEntropy};
+
+/// What the wire does to datagrams. Streams only get the latency, and are cut into odd pieces.
+#[derive(Clone, Copy, Debug)]
+pub struct Wire {
+    pub latency: Duration,
+    /// Up to this much more, so that messages overtake each other.
+    pub jitter: Duration,
+    pub loss_percent: u64,
+    pub duplicate_percent: u64,
+}
+
+impl Default for Wire {
+    fn default() -> Self {
+        Self { latency: ms(20), jitter: ms(0), loss_percent: 0, duplicate_percent: 0 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Node(usize);
+
+enum Parcel {
+    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
+    Stream { to: End, bytes: Vec<u8> },
+    Connected { to: End, local: SocketAddr, remote: SocketAddr, hop: Option<Hop> },
+    Disconnected { to: End },
+    Failed { to: Node, id: TransmitId, error: TransportError },
+}
+
+/// One end of a TCP connection.
+type End = (Node, ConnectionId);
+
+struct Peer {
+    agent: UserAgent,
+    address: SocketAddr,
+    events: Vec<Event>,
+}
+
+pub struct Net {
+    pub now: Instant,
+    pub start: Instant,
+    pub wire: Wire,
+    pub entropy: SeededEntropy,
+    peers: Vec<Peer>,
+    queue: BTreeMap<(Instant, u64), Parcel>,
+    counter: u64,
+    ends: BTreeMap<End, End>,
+    /// Addresses that answer nothing and nobody.
+    dead: BTreeSet<SocketAddr>,
+    /// What arrived at addresses that the test itself plays.
+    pub mail: Vec<(SocketAddr, Message)>,
+    /// Every datagram or stream write, by sender: for counting.
+    pub sent: Vec<(Instant, SocketAddr, Vec<u8>)>,
+}
+
+impl Net {
+    #[expect(clippy::disallowed_methods, reason = "an Instant cannot be made from nothing")]
+    pub fn new(seed: u64) -> Self {
+        let start = Instant::now();
+        Self {
+            now: start,
+            start,
+            wire: Wire::default(),
+            entropy: SeededEntropy::new(seed),
+            peers: Vec::new(),
+            queue: BTreeMap::new(),
+            counter: 0,
+            ends: BTreeMap::new(),
+            dead: BTreeSet::new(),
+            mail: Vec::new(),
+            sent: Vec::new(),
+        }
+    }
+
+    pub fn add(&mut self, config: AgentConfig) -> Node {
+        let node = Node(self.peers.len());
+        let address = config.local.udp.or(config.local.tcp).unwrap();
+        let entropy = SeededEntropy::new(self.entropy.next_u64());
+        let agent = UserAgent::new(config, Box::new(entropy));
+        self.peers.push(Peer { agent, address, events: Vec::new() });
+        node
+    }
+
+    /// A direct caller at 192.0.2.`host`.
+    pub fn phone(&mut self, name: &str, host: u8, transport: TransportKind) -> Node {
+        self.add(config(name, host, transport))
+    }
+
+    pub fn agent(&self, node: Node) -> &UserAgent {
+        &self.peers[node.0].agent
+    }
+
+    /// Does something with an agent and carries its output to the wire.
+    pub fn act<T>(&mut self, node: Node, act: impl FnOnce(&mut UserAgent, Instant) -> T) -> T {
+        let now = self.now;
+        let done = act(&mut self.peers[node.0].agent, now);
+        self.flush(node);
+        done
+    }
+
+    pub fn address(&self, node: Node) -> SocketAddr {
+        self.peers[node.0].address
+    }
+
+    pub fn events(&self, node: Node) -> &[Event] {
+        &self.peers[node.0].events
+    }
+
+    /// Takes the events so far away.
+    pub fn take(&mut self, node: Node) -> Vec<Event> {
+        std::mem::take(&mut self.peers[node.0].events)
+    }
+
+    pub fn kill(&mut self, address: SocketAddr) {
+        self.dead.insert(address);
+    }
+
+    /// A datagram from an address the test plays.
+    pub fn post(&mut self, from: SocketAddr, to: Node, bytes: impl Into<Vec<u8>>) {
+        let to = self.address(to);
+        let at = self.now + self.wire.latency;
+        self.put(at, Parcel::Datagram { from, to, bytes: bytes.into() });
+    }
+
+    pub fn disconnect_all(&mut self) {
+        let ends: Vec<End> = self.ends.keys().copied().collect();
+        self.ends.clear();
+        for to in ends {
+            self.put(self.now, Parcel::Disconnected { to });
+        }
+    }
+
+    /// Runs everything that happens within `span`.
+    pub fn run_for(&mut self, span: Duration) {
+        let until = self.now + span;
+        while self.step(until) {}
+        self.now = until;
+    }
+
+    /// Runs until `done`, for no longer than `limit`; says whether it came to that.
+    pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let until = self.now + limit;
+        while !done(self) {
+            if !self.step(until) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn step(&mut self, until: Instant) -> bool {
+        let parcel = self.queue.keys().next().map(|(at, _)| *at);
+        let timers = self.peers.iter().enumerate();
+        let timer = timers.filter_map(|(i, p)| p.agent.poll_timeout().map(|at| (at, i))).min();
+        let parcel_first = match (parcel, timer) {
+            (None, None) => return false,
+            (Some(_), None) => true,
+            (None, Some(_)) => false,
+            (Some(parcel), Some((timer, _))) => parcel <= timer,
+        };
+        if parcel_first {
+            let ((at, _), parcel) = self.queue.pop_first().unwrap();
+            if at > until {
+                self.put(at, parcel);
+                return false;
+            }
+            self.now = self.now.max(at);
+            self.deliver(parcel);
+        } else {
+            let (at, node) = timer.unwrap();
+            if at > until {
+                return false;
+            }
+            self.now = self.now.max(at);
+            let now = self.now;
+            self.peers[node].agent.handle_timeout(now);
+            let next = self.peers[node].agent.poll_timeout();
+            assert!(next.is_none_or(|next| next > now), "a timer that is due was not served");
+            self.flush(Node(node));
+        }
+        true
+    }
+
+    fn deliver(&mut self, parcel: Parcel) {
+        let now = self.now;
+        match parcel {
+            Parcel::Datagram { from, to, bytes } => {
+                if self.dead.contains(&to) {
+                    return;
+                }
+                match self.peers.iter().position(|peer| peer.address == to) {
+                    Some(node) => {
+                        self.peers[node].agent.handle_datagram(now, from, &bytes);
+                        self.flush(Node(node));
+                    }
+                    None => self.mail.extend(parse_datagram(&bytes).ok().map(|m| (from, m))),
+                }
+            }
+            Parcel::Stream { to, bytes } => {
+                self.act(to.0, |agent, now| agent.handle_stream(now, to.1, &bytes));
+            }
+            Parcel::Connected { to, local, remote, hop } => {
+                self.act(to.0, |a, now| a.handle_connected(now, to.1, local, remote, hop));
+            }
+            Parcel::Disconnected { to } => {
+                self.act(to.0, |agent, now| agent.handle_disconnected(now, to.1));
+            }
+            Parcel::Failed { to, id, error } => {
+                self.act(to, |agent, now| agent.handle_send_failed(now, id, error));
+            }
+        }
+    }
+
+    fn flush(&mut self, node: Node) {
+        while let Some(output) = self.peers[node.0].agent.poll_output() {
+            match output {
+                Output::Event(event) => self.peers[node.0].events.push(event),
+                Output::CloseConnection(id) => {
+                    if let Some(other) = self.ends.remove(&(node, id)) {
+                        self.ends.remove(&other);
+                        let at = self.now + self.wire.latency;
+                        self.put(at, Parcel::Disconnected { to: other });
+                    }
+                }
+                Output::Transmit(transmit) => {
+                    let from = self.address(node);
+                    self.sent.push((self.now, from, transmit.bytes.clone()));
+                    match transmit.to {
+                        Destination::Datagram(hop) => self.datagram(from, &hop, transmit.bytes),
+                        Destination::Connection(id) => {
+                            self.stream(node, id, transmit.id, transmit.bytes);
+                        }
+                        Destination::Stream(hop) => {
+                            self.connect(node, &hop, transmit.id, transmit.bytes);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn datagram(&mut self, from: SocketAddr, hop: &Hop, bytes: Vec<u8>) {
+        let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port.unwrap_or(5060));
+        let copies = match self.entropy.below(100) {
+            roll if roll < self.wire.loss_percent => 0,
+            roll if roll < self.wire.loss_percent + self.wire.duplicate_percent => 2,
+            _ => 1,
+        };
+        for _ in 0..copies {
+            let jitter = u64::try_from(self.wire.jitter.as_micros()).unwrap();
+            let extra = Duration::from_micros(self.entropy.below(jitter));
+            let at = self.now + self.wire.latency + extra;
+            self.put(at, Parcel::Datagram { from, to, bytes: bytes.clone() });
+        }
+    }
+
+    fn stream(&mut self, node: Node, id: ConnectionId, transmit: TransmitId, bytes: Vec<u8>) {
+        let Some(other) = self.ends.get(&(node, id)).copied() else {
+            let error = TransportError::Closed;
+            self.put(self.now, Parcel::Failed { to: node, id: transmit, error });
+            return;
+        };
+        let at = self.now + self.wire.latency;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let size = 1 + usize::try_from(self.entropy.below(200)).unwrap();
+            let (piece, tail) = rest.split_at(size.min(rest.len()));
+            self.put(at, Parcel::Stream { to: other, bytes: piece.to_vec() });
+            rest = tail;
+        }
+    }
+
+    fn connect(&mut self, node: Node, hop: &Hop, transmit: TransmitId, bytes: Vec<u8>) {
+        let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port.unwrap_or(5060));
+        let listens = |peer: &Peer| peer.agent.config().local.tcp == Some(to);
+        let other = self.peers.iter().position(listens).filter(|_| !self.dead.contains(&to));
+        let Some(other) = other else {
+            let error = TransportError::Refused;
+            let at = self.now + self.wire.latency;
+            self.put(at, Parcel::Failed { to: node, id: transmit, error });
+            return;
+        };
+        self.counter += 1;
+        let id = ConnectionId(self.counter);
+        let (mine, theirs) = ((node, id), (Node(other), id));
+        self.ends.insert(mine, theirs);
+        self.ends.insert(theirs, mine);
+        let port = 40_000 + u16::try_from(self.counter % 20_000).unwrap();
+        let local = SocketAddr::new(self.address(node).ip(), port);
+        let hop = Some(hop.clone());
+        self.put(self.now, Parcel::Connected { to: mine, local, remote: to, hop });
+        let at = self.now + self.wire.latency;
+        self.put(at, Parcel::Connected { to: theirs, local: to, remote: local, hop: None });
+        self.stream(node, id, transmit, bytes);
+    }
+
+    fn put(&mut self, at: Instant, parcel: Parcel) {
+        self.counter += 1;
+        self.queue.insert((at, self.counter), parcel);
+    }
+
+    /// The session of the first incoming call.
+    pub fn incoming(&self, node: Node) -> Option<SessionId> {
+        self.events(node).iter().find_map(|event| match event {
+            Event::Incoming(call) => Some(call.session),
+            _ => None,
+        })
+    }
+
+    /// How the session ended. More than one end is a failure at once.
+    pub fn end_of(&self, node: Node, id: SessionId) -> Option<&SessionEnd> {
+        let mut ends = self.events(node).iter().filter_map(|event| match event {
+            Event::Ended { session, cause } if *session == id => Some(cause),
+            _ => None,
+        });
+        let first = ends.next();
+        assert!(ends.next().is_none(), "{id:?} ended twice");
+        first
+    }
+
+    /// Requests of `method` that `from` put on the wire, repeats included.
+    pub fn count(&self, from: SocketAddr, start: &str) -> usize {
+        let begins = |bytes: &[u8]| bytes.starts_with(start.as_bytes());
+        self.sent.iter().filter(|(_, sender, bytes)| *sender == from && begins(bytes)).count()
+    }
+
+    /// The last request of `method` in the mail.
+    pub fn request(&self, method: &str) -> Option<Request> {
+        self.mail.iter().rev().find_map(|(_, message)| match message {
+            Message::Request(request) if request.method.as_str() == method => {
+                Some(request.clone())
+            }
+            Message::Request(_) | Message::Response(_) => None,
+        })
+    }
+
+    /// The last response with that status in the mail.
+    pub fn response(&self, code: u16) -> Option<Response> {
+        self.mail.iter().rev().find_map(|(_, message)| match message {
+            Message::Response(response) if response.status.code() == code => {
+                Some(response.clone())
+            }
+            Message::Request(_) | Message::Response(_) => None,
+        })
+    }
+}
+
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+pub const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+pub fn config(name: &str, host: u8, transport: TransportKind) -> AgentConfig {
+    let address = SocketAddr::from(([192, 0, 2, host], 5060));
+    let local = match transport {
+        TransportKind::Udp => LocalAddresses { udp: Some(address), tcp: None },
+        TransportKind::Tcp => LocalAddresses { udp: None, tcp: Some(address) },
+    };
+    let aor = format!("sip:{name}@192.0.2.{host}").parse().unwrap();
+    let mut config = AgentConfig::new(aor, transport, local);
+    config.instance_id = format!("urn:uuid:00000000-0000-1000-8000-0000000000{host:02x}");
+    config
+}
+
+/// Audio at `port`, in that direction.
+pub fn media(port: u16, direction: Direction) -> MediaDescription {
+    let rtp = SocketAddr::from(([192, 0, 2, 99], port));
+    let codec = |payload_type, name: &str| Codec {
+        payload_type,
+        name: name.to_owned(),
+        clock_rate: 8000,
+        channels: 1,
+        parameters: None,
+    };
+    let stream = Stream {
+        mid: None,
+        kind: StreamKind::Known(MediaKind::Audio),
+        direction,
+        codecs: vec![codec(8, "PCMA"), codec(0, "PCMU")],
+        transport: Some(TransportDescription {
+            rtp,
+            rtcp: SocketAddr::new(rtp.ip(), port + 1),
+            rtcp_mux: false,
+            security: tandem_types::media::Security::Plain,
+            ice: None,
+        }),
+        packet_ms: None,
+    };
+    MediaDescription { streams: vec![stream] }
+}
+
+/// The RTP port of the first stream.
+pub fn port(media: &MediaDescription) -> u16 {
+    media.streams[0].transport.as_ref().unwrap().rtp.port()
+}
