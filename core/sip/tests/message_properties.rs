@@ -1,5 +1,11 @@
 //! What holds for every message: no input panics or grows without bound, what is read is printed as it came,
 //! a stream is read the same however it is cut, and what is built is read back as it was meant.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail the test"
+)]
 
 use std::path::PathBuf;
 

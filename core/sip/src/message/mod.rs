@@ -6,6 +6,24 @@
 //!
 //! Nothing here logs, and `Debug` of a message shows names and sizes only: what people write to and are
 //! called by stays out of logs.
+//!
+//! ```
+//! use tandem_sip::message::{Message, Response, StatusCode, parse_datagram};
+//!
+//! let datagram = b"OPTIONS sip:bob@example.org SIP/2.0\r\n\
+//!     v: SIP/2.0/UDP [2001:db8::1];branch=z9hG4bK1\r\n\
+//!     f: \"Alice, A.\" <sip:alice@example.org>;tag=1\r\n\
+//!     t: <tel:+15550100>\r\n\
+//!     i: 1\r\n\
+//!     CSeq: 1 OPTIONS\r\n\r\n";
+//! let Message::Request(options) = parse_datagram(datagram)? else { return Ok(()) };
+//! assert_eq!(options.headers.from()?.display.as_deref(), Some("Alice, A."));
+//! assert_eq!(options.to_bytes_verbatim(), datagram);
+//!
+//! let answer = Response::answer(&options, StatusCode::OK).with_to_tag("2");
+//! assert!(answer.to_bytes().starts_with(b"SIP/2.0 200 OK\r\nv: SIP/2.0/UDP [2001:db8::1]"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod error;
 mod escape;

@@ -1,6 +1,5 @@
 //! Addresses with a display name: From, To, Contact, Route and their kin (RFC 3261 §20.10, §25.1).
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -138,7 +137,7 @@ fn display_name(text: &str) -> Result<Option<String>, SyntaxError> {
     if text.contains(['"', ',', ';', '>']) || text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(SyntaxError::BadCharacter);
     }
-    Ok(Some(Cow::Borrowed(text).into_owned()))
+    Ok(Some(text.to_owned()))
 }
 
 #[cfg(test)]

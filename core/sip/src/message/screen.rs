@@ -248,7 +248,7 @@ fn check_body(request: &Request, may: &Capabilities<'_>) -> Result<(), Refusal> 
     let negotiates = request.method == Method::INVITE || request.method == Method::UPDATE;
     if negotiates && let Some(accepted) = headers.accept()? {
         let useful = |body: &&str| accepted.iter().any(|accepted| accepted.covers(body));
-        if !accepted.is_empty() && !may.bodies.iter().any(|body| useful(&body)) {
+        if !accepted.is_empty() && !may.bodies.iter().any(useful) {
             return Err(Refusal::with(
                 StatusCode::NOT_ACCEPTABLE,
                 name::ACCEPT,

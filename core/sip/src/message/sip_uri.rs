@@ -224,7 +224,10 @@ impl SipUri {
     }
 
     /// Everything but how it was written.
-    #[allow(clippy::type_complexity)] // A tuple of borrowed fields, for `Eq` and `Hash` only.
+    #[allow(
+        clippy::type_complexity,
+        reason = "borrowed fields, for `Eq` and `Hash` only"
+    )]
     fn parts(
         &self,
     ) -> (

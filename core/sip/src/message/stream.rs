@@ -5,6 +5,10 @@ use super::wire::LineEnd;
 use super::{Message, ParseError, ParseFault};
 
 /// What a stream brought.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "most frames are messages, and none lives long"
+)]
 #[derive(Clone, Debug, PartialEq)]
 pub enum Frame {
     /// A message.
@@ -77,7 +81,10 @@ impl StreamDecoder {
     }
 
     /// The next frame; `None` if more bytes are needed, or the stream is beyond repair.
-    #[allow(clippy::should_implement_trait)] // `None` is "not yet", not the end.
+    #[allow(
+        clippy::should_implement_trait,
+        reason = "`None` is \"not yet\", not the end"
+    )]
     pub fn next(&mut self) -> Option<Result<Frame, FrameError>> {
         if self.closed || self.pending().len() < self.needed {
             return None;
