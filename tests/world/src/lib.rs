@@ -1,10 +1,14 @@
 //! The world the tests and the demo live in: what surrounds two phones.
 //!
-//! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
+//! - [`demo`]: two phones as processes and one call between them, judged.
 //! - [`net`]: a network in virtual time for sans-IO phones, with loss, jitter and a printed seed.
-//! - [`audio`]: sound in memory, read from and written to WAV files of any rate.
+//! - [`sip_registrar`]: a loopback registrar and forking proxy, sans-IO and on real sockets.
+//! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
+//! - [`voices`]: the two committed voices; [`audio`]: sound in memory, from and to WAV files of any rate.
 
 pub mod audio;
+pub mod demo;
 pub mod net;
+pub mod sip_registrar;
 pub mod speech;
 pub mod voices;

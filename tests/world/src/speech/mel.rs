@@ -10,8 +10,8 @@ pub(super) const BANDS: usize = 24;
 const RATE: u32 = 16_000;
 /// Samples of a 20 ms frame.
 const FRAME: usize = 320;
-/// Samples between the starts of two frames of the fine grid (5 ms): the steps of the alignment.
-const STEP: usize = 80;
+/// Samples between the starts of two frames of the fine grid (10 ms): the steps of the alignment.
+const STEP: usize = 160;
 /// Fine steps from one 20 ms frame to the next.
 pub(super) const STEPS_A_FRAME: usize = FRAME / STEP;
 /// Length of the transform.
@@ -32,11 +32,11 @@ pub(super) fn sounds(frame: &Frame, silence: f64) -> bool {
     frame.iter().any(|band| *band > silence + SOUND)
 }
 
-/// The frames of `audio`, one every 5 ms, and the value that silence has.
-pub(super) fn frames(audio: &Audio) -> (Vec<Frame>, f64) {
+/// The frames of `audio`, one every `steps` of 10 ms, and the value that silence has.
+pub(super) fn frames(audio: &Audio, steps: usize) -> (Vec<Frame>, f64) {
     let samples = audio.resampled(RATE);
     let bank = filter_bank();
-    let window = samples.samples().windows(FRAME).step_by(STEP);
+    let window = samples.samples().windows(FRAME).step_by(STEP * steps);
     let mut spectrum = Spectrum::new();
     let energies: Vec<Frame> = window.map(|frame| spectrum.bands(frame, &bank)).collect();
 
@@ -157,7 +157,7 @@ mod tests {
             Audio::new(RATE, (0..RATE).map(|n| phase(n).sin() as f32).collect())
         };
         let loudest = |hertz: f64| {
-            let (frames, _) = frames(&tone(hertz));
+            let (frames, _) = frames(&tone(hertz), 1);
             let frame = frames[frames.len() / 2];
             (0..BANDS)
                 .max_by(|a, b| frame[*a].total_cmp(&frame[*b]))
@@ -172,8 +172,8 @@ mod tests {
 
     #[test]
     fn silence_has_frames_that_all_have_the_value_of_silence() {
-        let (frames, silence) = frames(&Audio::new(RATE, vec![0.0; 16_000]));
-        assert_eq!(frames.len(), 197);
+        let (frames, silence) = frames(&Audio::new(RATE, vec![0.0; 16_000]), 1);
+        assert_eq!(frames.len(), 99);
         assert!(
             frames
                 .iter()

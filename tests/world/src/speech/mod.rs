@@ -18,7 +18,7 @@ use mel::{BANDS, Frame, STEPS_A_FRAME};
 /// The alignment never moves a recording further than this, either way.
 pub const MAX_SHIFT: Duration = Duration::from_millis(500);
 /// One step of the alignment, in milliseconds.
-const STEP_MS: i64 = 5;
+const STEP_MS: i64 = 10;
 
 /// What [`similarity`] found.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,9 +33,8 @@ pub struct Similarity {
 /// Compares what was `heard` with the `reference`: both of any rate. What is heard beyond the reference's end
 /// is not judged; what is missing of it counts as silence.
 pub fn similarity(reference: &Audio, heard: &Audio) -> Similarity {
-    let (reference, quiet) = mel::frames(reference);
-    let reference: Vec<Frame> = reference.into_iter().step_by(STEPS_A_FRAME).collect();
-    let (heard, silence) = mel::frames(heard);
+    let (reference, quiet) = mel::frames(reference, STEPS_A_FRAME);
+    let (heard, silence) = mel::frames(heard, 1);
     let reach = MAX_SHIFT.as_millis() as i64 / STEP_MS;
     let at = |steps: i64| {
         let pair = |(n, reference): (usize, &Frame)| {
@@ -52,13 +51,9 @@ pub fn similarity(reference: &Audio, heard: &Audio) -> Similarity {
             shift_ms: steps * STEP_MS,
         }
     };
-    // Every second step first, then the neighbours of the best: half the work for the same result.
-    let better = |a: &Similarity, b: &Similarity| a.score.total_cmp(&b.score);
-    let coarse = (-reach..=reach).step_by(2).map(at).max_by(better);
-    let around = coarse.map_or(0, |found| found.shift_ms / STEP_MS);
-    let fine = [around - 1, around + 1].into_iter();
-    let fine = fine.filter(|steps| steps.abs() <= reach).map(at);
-    let best = fine.chain(coarse).max_by(better);
+    let best = (-reach..=reach)
+        .map(at)
+        .max_by(|a, b| a.score.total_cmp(&b.score));
     best.unwrap_or(Similarity {
         score: 0.0,
         shift_ms: 0,
