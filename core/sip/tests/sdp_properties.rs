@@ -105,25 +105,30 @@ fn ice(lite: bool) -> impl Strategy<Value = Option<IceDescription>> {
     )
 }
 
+/// Where RTCP goes, given RTP: the next port, another one, another machine, or both.
+fn with_rtcp() -> impl Strategy<Value = (SocketAddr, SocketAddr)> {
+    (socket(), socket(), 0..4).prop_map(|(rtp, other, case)| {
+        let next = rtp.port().checked_add(1).unwrap_or(rtp.port());
+        let rtcp = match case {
+            0 => SocketAddr::new(rtp.ip(), next),
+            1 => SocketAddr::new(rtp.ip(), other.port()),
+            2 => SocketAddr::new(other.ip(), next),
+            _ => other,
+        };
+        (rtp, rtcp)
+    })
+}
+
 fn transport(lite: bool) -> impl Strategy<Value = TransportDescription> {
-    (
-        socket(),
-        proptest::option::of(socket()),
-        any::<bool>(),
-        security(),
-        ice(lite),
+    (with_rtcp(), any::<bool>(), security(), ice(lite)).prop_map(
+        |((rtp, rtcp), rtcp_mux, security, ice)| TransportDescription {
+            rtp,
+            rtcp,
+            rtcp_mux,
+            security,
+            ice,
+        },
     )
-        .prop_map(
-            |(rtp, rtcp, rtcp_mux, security, ice)| TransportDescription {
-                rtp,
-                rtcp: rtcp.unwrap_or_else(|| {
-                    SocketAddr::new(rtp.ip(), rtp.port().checked_add(1).unwrap_or(rtp.port()))
-                }),
-                rtcp_mux,
-                security,
-                ice,
-            },
-        )
 }
 
 fn known() -> impl Strategy<Value = StreamKind> {
@@ -177,20 +182,30 @@ fn description() -> impl Strategy<Value = MediaDescription> {
         .prop_map(|streams| MediaDescription { streams })
 }
 
-/// Text of lines that look like SDP, right and wrong.
+/// Text of lines that look like SDP, mostly right: about half of it can be read, most of that has live
+/// streams.
 fn nearly_sdp() -> impl Strategy<Value = String> {
+    let m_line = "m=(audio|video) [1-9][0-9]{0,3}(/2)? (RTP/S?AVPF?|UDP/TLS/RTP/SAVP) \
+                  (0|8|96)( [0-9]{1,3}){0,4}";
+    let odd_m_line = "m=(audio|image|x) [0-9]{1,5} (RTP/AVP|udptl|TCP/TLS)( [0-9a-z*]{1,3}){0,3}";
+    let mapped = "a=(rtpmap|fmtp):(0|8|96|101) [a-zA-Z0-9/ ;=]{0,12}";
+    let secured = "a=(crypto:[0-9]{1,2}|fingerprint:sha-256|setup:|ice-ufrag:|ice-pwd:) \
+                   ?[A-Fa-f0-9: ]{0,24}";
+    let other = "a=(rtcp|candidate|ptime|mid|sendonly|inactive|rtcp-mux|ice-lite):?[ -~]{0,20}";
     let line = prop_oneof![
-        "[a-z]=[ -~]{0,30}",
-        "m=(audio|video|image) [0-9]{1,6}(/[0-9])? (RTP/S?AVPF?|UDP/TLS/RTP/SAVP|udptl)( [0-9]{1,3}){0,5}",
-        "a=(rtpmap|fmtp|crypto|rtcp|candidate|fingerprint|ptime|setup|mid|ice-ufrag|ice-pwd):[ -~]{0,30}",
-        "a=(rtpmap|fmtp):[0-9]{1,3} [a-zA-Z0-9/]{0,12}",
-        "c=IN IP[46] [0-9a-f.:/]{0,20}",
-        Just("c=IN IP4 192.0.2.1".to_owned()),
-        "\\PC{0,20}",
+        12 => m_line,
+        3 => odd_m_line,
+        8 => mapped,
+        6 => secured,
+        6 => other,
+        3 => "[siuepbtrzkxq]=[ -~]{0,30}",
+        2 => "c=IN IP4 (192\\.0\\.2\\.[0-9]{1,3}|0\\.0\\.0\\.0|host)(/[0-9])?",
+        1 => "[a-z]=[ -~]{0,10}",
+        1 => "\\PC{0,20}",
     ];
     let end = prop_oneof![Just("\r\n"), Just("\n"), Just("\r")];
     vec((line, end), 0..30).prop_map(|lines| {
-        let mut text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n".to_owned();
+        let mut text = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\nc=IN IP4 192.0.2.1\r\n".to_owned();
         for (line, end) in lines {
             text.push_str(&line);
             text.push_str(end);

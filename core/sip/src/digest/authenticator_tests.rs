@@ -429,6 +429,40 @@ fn a_server_that_proves_itself_is_believed_and_its_next_nonce_used() {
 }
 
 #[test]
+fn with_session_keys_a_next_nonce_means_a_new_challenge() {
+    let mut client = Client::new("secret");
+    let challenges =
+        Challenge::parse_all([r#"Digest realm="r", nonce="n", qop="auth", algorithm=MD5-sess"#]);
+    let mut chain = AuthChain::default();
+    client
+        .answer(&mut chain, Challenger::Server, &challenges, &REGISTER)
+        .unwrap();
+    client
+        .account
+        .handle_info(&chain, Challenger::Server, r#"nextnonce="m""#, b"")
+        .unwrap();
+    assert_eq!(client.preemptive(&mut AuthChain::default(), &REGISTER), []);
+}
+
+#[test]
+fn a_stranger_without_password_is_no_known_user() {
+    let mut server = Server::new(VerifierConfig::new("example.org"));
+    let mut stranger = Client {
+        account: Authenticator::new(Credentials::new("mallory", "")),
+        entropy: SeededEntropy::new(1),
+    };
+    let mut chain = AuthChain::default();
+    let challenges = server.challenges(false);
+    let headers = stranger
+        .answer(&mut chain, Challenger::Server, &challenges, &REGISTER)
+        .unwrap();
+    assert_eq!(
+        server.judge(&headers[0], &REGISTER),
+        Err(Refusal::WrongPassword)
+    );
+}
+
+#[test]
 fn a_proof_works_once_for_its_own_request_only() {
     let mut server = Server::new(VerifierConfig::new("example.org"));
     let mut client = Client::new("secret");

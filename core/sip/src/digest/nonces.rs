@@ -178,6 +178,8 @@ fn as_millis(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use tandem_types::SeededEntropy;
+
     use super::*;
 
     #[test]
@@ -199,6 +201,35 @@ mod tests {
             "too far back to know"
         );
         assert_eq!(counts.take(u32::MAX), Ok(()));
+    }
+
+    #[test]
+    fn a_nonce_whose_count_was_forgotten_is_stale_and_never_replayed() {
+        let mut entropy = SeededEntropy::new(11);
+        #[allow(clippy::disallowed_methods, reason = "the start of virtual time")]
+        let mut now = Instant::now();
+        let mut nonces = Nonces::new(now, Duration::from_secs(3600), &mut entropy);
+        let first = nonces.issue(now, "r", &mut entropy);
+        assert_eq!(nonces.consume(now, "r", &first, 1), Ok(()));
+        assert_eq!(
+            nonces.consume(now, "r", &first, 1),
+            Err(NonceFault::Replayed)
+        );
+        for _ in 0..MAX_TRACKED {
+            now += Duration::from_millis(1);
+            let nonce = nonces.issue(now, "r", &mut entropy);
+            assert_eq!(nonces.consume(now, "r", &nonce, 1), Ok(()));
+        }
+        assert_eq!(nonces.consume(now, "r", &first, 1), Err(NonceFault::Stale));
+        assert_eq!(nonces.used.len(), MAX_TRACKED);
+        now += Duration::from_secs(3601);
+        let fresh = nonces.issue(now, "r", &mut entropy);
+        assert_eq!(nonces.consume(now, "r", &fresh, 1), Ok(()));
+        assert_eq!(nonces.used.len(), 1, "old ones cost no memory");
+        assert_eq!(
+            nonces.check(now, "another realm", &fresh),
+            Err(NonceFault::Forged)
+        );
     }
 
     #[test]
