@@ -461,6 +461,23 @@ fn text_that_is_no_utf8_does_not_end_the_call() {
 }
 
 #[test]
+fn a_log_shows_the_shape_of_a_description_and_nobodys_address_or_key() {
+    for text in [
+        fixture!("baresip-dtls-ice"),
+        fixture!("baresip-srtp"),
+        fixture!("jssip-chromium"),
+    ] {
+        let shown = format!("{:?}", parse(text));
+        assert!(shown.contains("opus/48000/2"), "{shown}");
+        for secret in [
+            "192.0.2.", "alice", "inline:", "BpWjAtTC", "FCHGOcY", "4RfB1x", "55:99",
+        ] {
+            assert!(!shown.contains(secret), "{secret} in {shown}");
+        }
+    }
+}
+
+#[test]
 fn what_a_peer_said_means_the_same_after_printing_and_after_rewriting() {
     for text in [
         fixture!("asterisk-pjsip"),

@@ -34,7 +34,11 @@ mod error;
 mod nonces;
 mod params;
 mod proof;
+#[cfg(test)]
+mod test_world;
 mod verifier;
+#[cfg(test)]
+mod verifier_tests;
 
 pub use algorithm::{Algorithm, Hash};
 pub use authenticator::{AuthChain, AuthHeader, Authenticator, Challenger};

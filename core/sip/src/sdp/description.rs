@@ -1,5 +1,8 @@
 //! A session description as lines with their values: nothing understood yet, nothing lost.
+//!
+//! `Debug` shows the shape only, as addresses, names and keys may not reach a log; `Display` is the wire.
 
+use std::fmt;
 use std::net::IpAddr;
 
 /// A whole description (RFC 8866 §5).
@@ -23,7 +26,7 @@ pub struct SessionDescription {
 /// `o=`: who described the session, and which revision this is (RFC 8866 §5.2).
 ///
 /// Kept as text: the numbers of some writers exceed 64 bits.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Origin {
     /// The writer's name for itself, mostly `-`.
     pub username: String,
@@ -38,7 +41,7 @@ pub struct Origin {
 }
 
 /// `c=`: where media goes (RFC 8866 §5.7).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Connection {
     /// `IP4` or `IP6`.
     pub address_type: String,
@@ -47,7 +50,7 @@ pub struct Connection {
 }
 
 /// A line that is kept and not looked at.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Line {
     /// The letter before `=`.
     pub letter: char,
@@ -56,7 +59,7 @@ pub struct Line {
 }
 
 /// `a=name` or `a=name:value`.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Attribute {
     /// Its name, case as written.
     pub name: String,
@@ -234,6 +237,44 @@ impl MediaSection {
         self.port == 0
     }
 }
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Origin({} {} [personal])", self.session_id, self.version)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.ip() {
+            Some(ip) if ip.is_unspecified() => "Connection(unspecified)",
+            Some(_) => "Connection([personal])",
+            None => "Connection(name [personal])",
+        })
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=[personal]", self.letter)
+    }
+}
+
+impl fmt::Debug for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let harmless = LOGGED.iter().any(|name| self.is(name));
+        match &self.value {
+            Some(value) if harmless => write!(f, "{}:{value}", self.name),
+            Some(_) => write!(f, "{}:[personal]", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
+}
+
+/// Attributes whose values say nothing of a person and much of a failed negotiation.
+const LOGGED: [&str; 8] = [
+    "fmtp", "group", "maxptime", "mid", "ptime", "rtcp-fb", "rtpmap", "setup",
+];
 
 /// The value of the first attribute of that name; empty for a flag.
 pub(super) fn find<'a>(attributes: &'a [Attribute], name: &str) -> Option<&'a str> {
