@@ -44,7 +44,7 @@ impl Plot<'_> {
              <svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n",
             title = escaped(self.title)
         );
-        for value in ticks(low, high, 4) {
+        for value in ticks(low, high, 6) {
             let at = y(value);
             grid(&mut svg, (LEFT, at), (WIDTH - RIGHT, at));
             label(&mut svg, (LEFT - 6.0, at + 4.0), "end", value);
@@ -140,7 +140,7 @@ mod tests {
             ticks(0.0, 14.3, 8),
             [0.0, 2.0, 4.0, 6.0, 8.0, 10.0, 12.0, 14.0]
         );
-        assert_eq!(ticks(-90.0, 0.0, 4), [-50.0, 0.0]);
+        assert_eq!(ticks(-90.0, 0.0, 6), [-80.0, -60.0, -40.0, -20.0, 0.0]);
         assert_eq!(ticks(0.0, 1.0, 4), [0.0, 0.5, 1.0]);
     }
 

@@ -23,7 +23,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-th { font-weight: 600; color: var(--faint); } td.n { text-align: right; font-variant-numeric: tabular-nums; }
+th { font-weight: 600; color: var(--faint); }
+td { font-variant-numeric: tabular-nums; overflow-wrap: anywhere; }
 figure { margin: 1.2rem 0; } figcaption { font-weight: 600; } svg { width: 100%; height: auto; }
 svg text { font-size: 11px; fill: var(--faint); } .grid { stroke: var(--rule); fill: none; }
 polyline { fill: none; stroke-width: 1.8; stroke-linejoin: round; } .s0 { stroke: var(--c0); } .s1 { stroke: var(--c1); }
@@ -203,17 +204,25 @@ fn history(party: &Party) -> String {
         }
     };
     for row in rows {
-        let fields = row.as_object().into_iter().flatten();
-        let fields = fields.map(|(key, value)| vec![key.clone(), plain(value)]);
-        html.push_str(&table(&["field", "value"], fields.collect()));
+        let mut fields = Vec::new();
+        flatten("", row, &mut fields);
+        html.push_str(&table(&["field", "value"], fields));
     }
     html
 }
 
-fn plain(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string(), str::to_owned)
+/// Fields of `value` as rows; those of an object inside it by `object.field`.
+fn flatten(name: &str, value: &Value, rows: &mut Vec<Vec<String>>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                let dot = if name.is_empty() { "" } else { "." };
+                flatten(&format!("{name}{dot}{key}"), value, rows);
+            }
+        }
+        Value::String(text) => rows.push(vec![name.to_owned(), text.clone()]),
+        other => rows.push(vec![name.to_owned(), other.to_string()]),
+    }
 }
 
 fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
@@ -226,14 +235,7 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
         add(&mut html, format_args!("<tr>{titles}</tr>"));
     }
     for row in rows {
-        let cell = |text: &String| {
-            let class = if text.parse::<f64>().is_ok() {
-                " class=\"n\""
-            } else {
-                ""
-            };
-            format!("<td{class}>{}</td>", escaped(text))
-        };
+        let cell = |text: &String| format!("<td>{}</td>", escaped(text));
         let cells: String = row.iter().map(cell).collect();
         add(&mut html, format_args!("<tr>{cells}</tr>"));
     }
@@ -243,4 +245,35 @@ fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
 
 fn add(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").expect("a string takes everything");
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_object_inside_a_row_becomes_rows_of_its_own() {
+        let mut rows = Vec::new();
+        let row = json!({"peer": "sip:<bob>", "quality": {"packets_lost": 3}});
+        flatten("", &row, &mut rows);
+        assert_eq!(rows, [["peer", "sip:<bob>"], ["quality.packets_lost", "3"]]);
+        assert!(table(&[], rows).contains("<td>sip:&lt;bob&gt;</td>"));
+    }
+
+    #[test]
+    fn the_envelope_follows_the_loudness() {
+        let mut samples = vec![0.0; 1_600];
+        samples.extend(vec![0.5; 1_600]);
+        let levels: Vec<f64> = envelope(&Audio::new(16_000, samples))
+            .into_iter()
+            .map(|(_, level)| level)
+            .collect();
+        assert_eq!((levels.len(), levels[0], levels[1]), (4, -80.0, -80.0));
+        assert!(
+            (levels[2] + 6.0).abs() < 0.1 && (levels[3] + 6.0).abs() < 0.1,
+            "{levels:?}"
+        );
+    }
 }
