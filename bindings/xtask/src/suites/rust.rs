@@ -58,6 +58,7 @@ fn clippy(context: &Context) -> Row {
         "clippy",
         "--workspace",
         "--all-targets",
+        "--keep-going",
         "--",
         "-D",
         "warnings",
