@@ -1,1 +1,25 @@
-//! Tandem: engine.
+//! The one room with a runtime, sockets, names and a clock.
+//!
+//! [`phone`] joins the rooms below (SIP agents, call machines, media sessions) and is itself without IO, so
+//! that its behaviour is tested in virtual time; [`Engine`] drives a phone with real sockets, keeps the store,
+//! and is what an app sees.
+
+mod driver;
+mod entropy;
+mod events;
+pub mod net;
+pub mod phone;
+mod secrets;
+
+pub use driver::{Engine, EngineConfig, EngineError, EventStream, StreamEnd, existing_store_key};
+pub use entropy::OsEntropy;
+pub use events::{AccountSnapshot, AccountState, CallSnapshot, CallStats, Event, Snapshot};
+pub use secrets::{FileSecrets, SecretStore};
+
+// What the API above speaks of, so that an app needs no other room.
+pub use tandem_call::{CallConfig, CallDirection, CallState, Command, HoldState, RejectReason};
+pub use tandem_sip::agent::RegistrationFailure;
+pub use tandem_sip::transaction::TransportKind;
+pub use tandem_store::{
+    CallDirection as LogDirection, CallRecord, Cursor, Page, Reader, Store, StoreError, UnixMillis,
+};

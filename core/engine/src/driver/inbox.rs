@@ -1,0 +1,83 @@
+//! Everything that reaches the engine's task, in one bounded queue.
+
+use std::net::SocketAddr;
+
+use tandem_media::Component;
+use tandem_sip::agent::Transmit;
+use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
+use tandem_types::{AccountId, CallId};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+
+/// Packets that may wait. At 50 packets a second and call this is many seconds; beyond it the readers wait,
+/// and the kernel drops what its own buffers cannot hold.
+const CAPACITY: usize = 1_024;
+
+/// Something that came in.
+pub(super) enum Inbound {
+    Sip {
+        account: AccountId,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Connected {
+        account: AccountId,
+        stream: TcpStream,
+        hop: Option<Hop>,
+    },
+    NotConnected {
+        account: AccountId,
+        address: SocketAddr,
+        failure: TransportError,
+    },
+    Stream {
+        account: AccountId,
+        connection: ConnectionId,
+        bytes: Vec<u8>,
+    },
+    Disconnected {
+        account: AccountId,
+        connection: ConnectionId,
+    },
+    Resolved {
+        account: AccountId,
+        hop: Hop,
+        address: SocketAddr,
+        transmit: Transmit,
+    },
+    SendFailed {
+        account: AccountId,
+        id: TransmitId,
+        failure: TransportError,
+    },
+    Media {
+        call: CallId,
+        component: Component,
+        from: SocketAddr,
+        bytes: Vec<u8>,
+    },
+}
+
+/// Where readers put it.
+#[derive(Clone)]
+pub(super) struct Inbox(mpsc::Sender<Inbound>);
+
+impl Inbox {
+    pub(super) fn new() -> (Self, mpsc::Receiver<Inbound>) {
+        let (sender, receiver) = mpsc::channel(CAPACITY);
+        (Self(sender), receiver)
+    }
+
+    /// Waits for room. False when the engine has gone.
+    pub(super) async fn put(&self, inbound: Inbound) -> bool {
+        self.0.send(inbound).await.is_ok()
+    }
+
+    /// From inside the engine's own task, which must not wait for itself.
+    pub(super) fn put_now(&self, inbound: Inbound) {
+        if let Err(mpsc::error::TrySendError::Full(inbound)) = self.0.try_send(inbound) {
+            let inbox = self.clone();
+            tokio::spawn(async move { inbox.put(inbound).await });
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The engine's task: the one place where the phone is touched.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tandem_call::{CallState, Command};
+use tandem_sip::agent::LocalAddresses;
+use tandem_sip::transaction::{ConnectionId, Hop};
+use tandem_types::{AccountId, CallId};
+use tokio::net::TcpStream;
+use tokio::sync::{mpsc, oneshot};
+
+use super::EngineError;
+use super::inbox::{Inbound, Inbox};
+use super::ledger::{Job, Ledger};
+use super::media_sockets::MediaSockets;
+use super::sip_sockets::{Network, SipSockets};
+use crate::AccountState;
+use crate::phone::{Audio, Output, Phone, PhoneError, SipAccount};
+
+/// How long a server may take to let go at shutdown.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What the app asks. Each is carried out once taken, whether or not somebody still waits for the reply.
+pub(super) enum Request {
+    AddAccount {
+        id: AccountId,
+        account: SipAccount,
+        local: SocketAddr,
+        reply: oneshot::Sender<Result<SocketAddr, EngineError>>,
+    },
+    Register {
+        account: AccountId,
+        reply: oneshot::Sender<Result<(), PhoneError>>,
+    },
+    Place {
+        account: AccountId,
+        target: String,
+        audio: Audio,
+        reply: oneshot::Sender<Result<CallId, PhoneError>>,
+    },
+    Answer {
+        call: CallId,
+        audio: Audio,
+        reply: oneshot::Sender<Result<(), PhoneError>>,
+    },
+    Command {
+        call: CallId,
+        command: Command,
+        reply: oneshot::Sender<Result<(), PhoneError>>,
+    },
+    Mute {
+        call: CallId,
+        muted: bool,
+        reply: oneshot::Sender<Result<(), PhoneError>>,
+    },
+    Shutdown {
+        reply: oneshot::Sender<()>,
+    },
+}
+
+pub(super) struct Task {
+    phone: Phone,
+    network: Network,
+    ledger: Ledger,
+    inbox: Inbox,
+    sip: BTreeMap<AccountId, SipSockets>,
+    media: BTreeMap<CallId, MediaSockets>,
+    next_connection: u64,
+    /// Set once: when to go even if a server has not let go, and whom to tell.
+    leaving: Option<(Instant, oneshot::Sender<()>)>,
+}
+
+impl Task {
+    pub(super) fn new(phone: Phone, network: Network, ledger: Ledger, inbox: Inbox) -> Self {
+        Self {
+            phone,
+            network,
+            ledger,
+            inbox,
+            sip: BTreeMap::new(),
+            media: BTreeMap::new(),
+            next_connection: 1,
+            leaving: None,
+        }
+    }
+
+    /// Runs until it is shut down or the engine is dropped.
+    pub(super) async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Request>,
+        mut inbound: mpsc::Receiver<Inbound>,
+    ) {
+        loop {
+            self.carry_out();
+            if self.may_leave() {
+                break;
+            }
+            let farewell = self.leaving.as_ref().map(|(until, _)| *until);
+            let wake = self.phone.poll_timeout().into_iter().chain(farewell).min();
+            tokio::select! {
+                request = requests.recv() => match request {
+                    Some(request) => self.take_request(request),
+                    None => break,
+                },
+                packet = inbound.recv() => {
+                    if let Some(packet) = packet {
+                        self.take_inbound(packet);
+                    }
+                }
+                () = sleep_until(wake) => self.phone.handle_timeout(Instant::now()),
+            }
+        }
+        if let Some((_, reply)) = self.leaving.take() {
+            let _ = reply.send(());
+        }
+    }
+
+    fn take_request(&mut self, request: Request) {
+        let now = Instant::now();
+        // A reply nobody waits for any more is no fault: the command is done all the same.
+        match request {
+            Request::AddAccount {
+                id,
+                account,
+                local,
+                reply,
+            } => {
+                let _ = reply.send(self.add_account(id, &account, local));
+            }
+            Request::Register { account, reply } => {
+                let _ = reply.send(self.phone.register(now, account));
+            }
+            Request::Place {
+                account,
+                target,
+                audio,
+                reply,
+            } => {
+                let _ = reply.send(self.phone.place_call(now, account, &target, audio));
+            }
+            Request::Answer { call, audio, reply } => {
+                let _ = reply.send(self.phone.answer(now, &call, audio));
+            }
+            Request::Command {
+                call,
+                command,
+                reply,
+            } => {
+                let _ = reply.send(self.phone.command(now, &call, command));
+            }
+            Request::Mute { call, muted, reply } => {
+                let _ = reply.send(self.phone.set_muted(now, &call, muted));
+            }
+            Request::Shutdown { reply } => self.begin_to_leave(now, reply),
+        }
+    }
+
+    fn add_account(
+        &mut self,
+        id: AccountId,
+        account: &SipAccount,
+        local: SocketAddr,
+    ) -> Result<SocketAddr, EngineError> {
+        let (network, inbox) = (self.network.clone(), self.inbox.clone());
+        let sockets = SipSockets::open(id, network, inbox, local).map_err(EngineError::Bind)?;
+        let addresses: LocalAddresses = sockets.addresses();
+        self.phone.add_account(id, account, addresses)?;
+        let local = sockets.local();
+        self.sip.insert(id, sockets);
+        Ok(local)
+    }
+
+    fn take_inbound(&mut self, inbound: Inbound) {
+        let now = Instant::now();
+        match inbound {
+            Inbound::Sip {
+                account,
+                from,
+                bytes,
+            } => {
+                if let Some(sockets) = self.sip.get(&account) {
+                    sockets.capture_inbound(from, &bytes);
+                }
+                self.phone.handle_sip_datagram(now, account, from, &bytes);
+            }
+            Inbound::Connected {
+                account,
+                stream,
+                hop,
+            } => {
+                self.take_connection(now, account, stream, hop);
+            }
+            Inbound::NotConnected {
+                account,
+                address,
+                failure,
+            } => {
+                if let Some(sockets) = self.sip.get_mut(&account) {
+                    for transmit in sockets.take_waiting(address) {
+                        self.phone
+                            .handle_send_failed(now, account, transmit.id, failure);
+                    }
+                }
+            }
+            Inbound::Stream {
+                account,
+                connection,
+                bytes,
+            } => {
+                if let Some(sockets) = self.sip.get(&account) {
+                    sockets.capture_stream(connection, &bytes);
+                }
+                self.phone.handle_stream(now, account, connection, &bytes);
+            }
+            Inbound::Disconnected {
+                account,
+                connection,
+            } => {
+                if let Some(sockets) = self.sip.get_mut(&account) {
+                    sockets.close(connection);
+                }
+                self.phone.handle_disconnected(now, account, connection);
+            }
+            Inbound::Resolved {
+                account,
+                hop,
+                address,
+                transmit,
+            } => {
+                if let Some(sockets) = self.sip.get_mut(&account) {
+                    sockets.send_to(hop, address, transmit);
+                }
+            }
+            Inbound::SendFailed {
+                account,
+                id,
+                failure,
+            } => {
+                self.phone.handle_send_failed(now, account, id, failure);
+            }
+            Inbound::Media {
+                call,
+                component,
+                from,
+                bytes,
+            } => {
+                if let Some(sockets) = self.media.get(&call) {
+                    sockets.capture_inbound(component, from, &bytes);
+                }
+                self.phone
+                    .handle_media_datagram(now, &call, component, from, &bytes);
+            }
+        }
+    }
+
+    fn take_connection(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        stream: TcpStream,
+        hop: Option<Hop>,
+    ) {
+        let connection = ConnectionId(self.next_connection);
+        self.next_connection += 1;
+        let Some(sockets) = self.sip.get_mut(&account) else {
+            return;
+        };
+        let local = stream.local_addr().unwrap_or_else(|_| sockets.local());
+        let Some(remote) = sockets.opened(connection, stream) else {
+            return;
+        };
+        self.phone
+            .handle_connected(now, account, connection, local, remote, hop.clone());
+        if let Some(hop) = hop {
+            for transmit in sockets.take_waiting(remote) {
+                sockets.send_to(hop.clone(), remote, transmit);
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.phone.poll_output() {
+            match output {
+                Output::Sip { account, transmit } => {
+                    if let Some(sockets) = self.sip.get_mut(&account) {
+                        sockets.send(transmit);
+                    }
+                }
+                Output::CloseConnection {
+                    account,
+                    connection,
+                } => {
+                    if let Some(sockets) = self.sip.get_mut(&account) {
+                        sockets.close(connection);
+                    }
+                }
+                Output::OpenMedia { call, account } => self.open_media(&call, account),
+                Output::Media { call, datagram } => {
+                    if let Some(sockets) = self.media.get(&call) {
+                        sockets.send(&datagram);
+                    }
+                }
+                Output::CloseMedia { call } => {
+                    self.media.remove(&call);
+                }
+                Output::Log(entry) => self.ledger.send(Job::Log(entry)),
+                Output::Event(event) => self.ledger.send(Job::Tell(event)),
+            }
+        }
+    }
+
+    fn open_media(&mut self, call: &CallId, account: AccountId) {
+        let ip = self.sip.get(&account).map(|sockets| sockets.local().ip());
+        let opened = ip.and_then(|ip| {
+            let opened = MediaSockets::open(call, self.network.clone(), &self.inbox, ip);
+            opened
+                .map_err(|error| tracing::warn!(%call, %error, "no media sockets"))
+                .ok()
+        });
+        let ports = opened.as_ref().map(MediaSockets::ports);
+        if let Some(sockets) = opened {
+            self.media.insert(call.clone(), sockets);
+        }
+        self.phone.handle_media_opened(Instant::now(), call, ports);
+    }
+
+    fn begin_to_leave(&mut self, now: Instant, reply: oneshot::Sender<()>) {
+        let calls: Vec<CallId> = self.phone.calls().map(|call| call.id.clone()).collect();
+        for call in calls {
+            // One that is ending already needs nothing more.
+            let _ = self.phone.command(now, &call, Command::HangUp);
+        }
+        let accounts: Vec<AccountId> = self.sip.keys().copied().collect();
+        for account in accounts {
+            let _ = self.phone.unregister(now, account);
+        }
+        self.leaving = Some((now + FAREWELL, reply));
+    }
+
+    /// Whether nobody has to be waited for any more.
+    fn may_leave(&self) -> bool {
+        let Some((until, _)) = &self.leaving else {
+            return false;
+        };
+        if *until <= Instant::now() {
+            return true;
+        }
+        let snapshot = self.phone.snapshot();
+        let over = snapshot
+            .calls
+            .iter()
+            .all(|call| matches!(call.state, CallState::Ended(_)));
+        let out = snapshot.accounts.iter().all(|account| match account.state {
+            AccountState::Offline | AccountState::Failed { .. } => true,
+            AccountState::Connecting | AccountState::Online { .. } => false,
+        });
+        over && out
+    }
+}
+
+async fn sleep_until(wake: Option<Instant>) {
+    match wake {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,163 @@
+//! What the engine tells an app.
+
+use std::time::Duration;
+
+use tandem_call::{CallDirection, CallState, HoldWish};
+use tandem_sip::agent::RegistrationFailure;
+use tandem_store::UnixMillis;
+use tandem_types::{AccountId, CallId, CallQuality, Encryption, EndReason, Pii};
+
+/// News, in the order in which they happened. What a row of the store stands for is committed before it is
+/// told.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Everything there is: always the first event of a stream.
+    Snapshot(Snapshot),
+    /// An account's connection changed.
+    Account(AccountSnapshot),
+    /// A call began, changed or ended: the whole picture each time.
+    Call(CallSnapshot),
+    /// The first sound of a call arrived.
+    FirstAudio {
+        /// Which call.
+        call: CallId,
+        /// How long after the accept; zero when it came before (early media).
+        after_accept: Duration,
+    },
+    /// The far end pressed a key.
+    Dtmf {
+        /// Which call.
+        call: CallId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// A key of this side was played to its end.
+    DtmfSent {
+        /// Which call.
+        call: CallId,
+        /// `0`–`9`, `*`, `#`, `A`–`D`.
+        digit: char,
+    },
+    /// The far end would not be held, or would not go on.
+    HoldRefused {
+        /// Which call.
+        call: CallId,
+        /// What was wished for.
+        wish: HoldWish,
+    },
+    /// The source of a call has been sent to its end once (a file).
+    Played {
+        /// Which call.
+        call: CallId,
+    },
+    /// How a call sounds now; once a second while it is accepted.
+    Stats {
+        /// Which call.
+        call: CallId,
+        /// The figures.
+        stats: CallStats,
+    },
+    /// The reader was too slow: so many events are gone. Read the state anew with a new stream.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// Everything a screen shows that is not in the store.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Snapshot {
+    /// Every account of this run.
+    pub accounts: Vec<AccountSnapshot>,
+    /// Every call that has not ended, oldest first.
+    pub calls: Vec<CallSnapshot>,
+}
+
+/// An account as a screen shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AccountSnapshot {
+    /// Which account.
+    pub id: AccountId,
+    /// Its connection.
+    pub state: AccountState,
+}
+
+/// An account's connection to its server.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AccountState {
+    /// Not asked to sign in; or a direct account, which has no server.
+    Offline,
+    /// Signing in.
+    Connecting,
+    /// Signed in.
+    Online {
+        /// How long the server keeps the registration; it is refreshed before.
+        expires: Duration,
+    },
+    /// Not signed in.
+    Failed {
+        /// Why.
+        reason: RegistrationFailure,
+        /// When it is tried again; `None`: not before somebody asks.
+        retry_in: Option<Duration>,
+    },
+}
+
+/// A call as a screen shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallSnapshot {
+    /// Which call.
+    pub id: CallId,
+    /// The account it runs over.
+    pub account: AccountId,
+    /// The far end's address.
+    pub peer: Pii<String>,
+    /// The name the far end gave itself.
+    pub peer_name: Option<Pii<String>>,
+    /// Who called whom.
+    pub direction: CallDirection,
+    /// What it is doing.
+    pub state: CallState,
+    /// When it began.
+    pub started: UnixMillis,
+    /// When it was answered.
+    pub accepted: Option<UnixMillis>,
+    /// The codec in use, once there is media.
+    pub codec: Option<&'static str>,
+    /// How the media is protected.
+    pub encryption: Encryption,
+    /// Whether the microphone is off.
+    pub muted: bool,
+    /// How it sounded so far.
+    pub quality: CallQuality,
+}
+
+impl CallSnapshot {
+    /// Why the call ended, once it has.
+    pub const fn end_reason(&self) -> Option<EndReason> {
+        match self.state {
+            CallState::Ended(reason) => Some(reason),
+            CallState::Dialing
+            | CallState::Ringing
+            | CallState::EarlyMedia
+            | CallState::Incoming
+            | CallState::Connecting
+            | CallState::Active { .. }
+            | CallState::Held { .. }
+            | CallState::Reconnecting { .. }
+            | CallState::Ending => None,
+        }
+    }
+}
+
+/// How a call sounds at one moment.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CallStats {
+    /// Counts since the call began.
+    pub quality: CallQuality,
+    /// Mean level heard since the last figures, dBov (0 loudest, −127 silence).
+    pub level_in: f32,
+    /// Mean level sent since the last figures, dBov.
+    pub level_out: f32,
+}

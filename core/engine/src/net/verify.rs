@@ -1,0 +1,38 @@
+//! Whether a server's certificate is to be trusted: the platform's word, not ours.
+
+use std::fmt;
+
+/// Judges a server's certificate chain. May block: the engine calls it on a blocking thread.
+///
+/// Phones answer with their own trust store (and its user-installed roots), tests and pinned deployments
+/// with a list. TLS itself joins with secure transport; the seam is here from the first commit, so that no
+/// caller has to change its set-up then.
+pub trait CertificateVerifier: Send + Sync {
+    /// Judges `chain` (DER, the server's own certificate first) for `server_name`, a DNS name or IP literal
+    /// without brackets.
+    ///
+    /// # Errors
+    /// Why the chain is refused.
+    fn verify(&self, server_name: &str, chain: &[Vec<u8>]) -> Result<(), CertificateError>;
+}
+
+/// Why a certificate chain was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// Past its end or before its start.
+    #[error("the server's certificate is not valid at this time")]
+    Expired,
+    /// Issued for another name.
+    #[error("the server's certificate is for another name")]
+    WrongName,
+    /// Nobody trusted vouches for it.
+    #[error("the server's certificate is not trusted")]
+    Untrusted,
+}
+
+impl fmt::Debug for dyn CertificateVerifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CertificateVerifier")
+    }
+}

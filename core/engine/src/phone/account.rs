@@ -1,0 +1,120 @@
+//! An account as the app gives it, and its agent.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tandem_sip::agent::{AgentConfig, LargeRequests, LocalAddresses, SessionId, UserAgent};
+use tandem_sip::digest::Credentials;
+use tandem_sip::message::Uri;
+use tandem_sip::transaction::TransportKind;
+use tandem_types::{CallId, Pii};
+
+use crate::AccountState;
+
+/// A SIP account, or a bare address to call from without any server.
+#[derive(Clone, Debug)]
+pub struct SipAccount {
+    /// Own address, `sip:alice@example.org`.
+    pub address: Pii<String>,
+    /// Name shown to whom is called.
+    pub display_name: Option<Pii<String>>,
+    /// `HOST` or `HOST:PORT` to register at. `None`: no server, calls go straight to their address.
+    pub registrar: Option<Pii<String>>,
+    /// Name to sign in with; `None`: the user part of the address.
+    pub user: Option<Pii<String>>,
+    /// Password; `None` gives up when the server asks for one.
+    pub password: Option<Pii<String>>,
+    /// How to reach the server.
+    pub transport: TransportKind,
+    /// Own address; `None`: the one that leads to the server, and any free port.
+    pub bind: Option<SocketAddr>,
+    /// Registration lifetime to ask for.
+    pub expires: Duration,
+}
+
+impl SipAccount {
+    /// A direct account at `bind`: it can be called there, and calls without a server.
+    pub fn direct(bind: SocketAddr, transport: TransportKind) -> Self {
+        Self {
+            address: Pii::new(format!("sip:tandem@{}", bind.ip())),
+            display_name: None,
+            registrar: None,
+            user: None,
+            password: None,
+            transport,
+            bind: Some(bind),
+            expires: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Why an account cannot be used as given.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// The address is no SIP address with a host.
+    #[error("the account needs an address such as sip:alice@example.org")]
+    BadAddress,
+    /// The server is no host name or address.
+    #[error("the registrar must be HOST or HOST:PORT")]
+    BadRegistrar,
+}
+
+/// An account at work.
+pub(super) struct Slot {
+    pub(super) agent: UserAgent,
+    pub(super) sessions: BTreeMap<SessionId, CallId>,
+    pub(super) state: AccountState,
+    /// The server part of the account, for targets that name none.
+    pub(super) domain: String,
+}
+
+/// The agent's view of `account`.
+pub(super) fn agent_config(
+    account: &SipAccount,
+    local: LocalAddresses,
+    user_agent: &str,
+    instance_id: &str,
+) -> Result<(AgentConfig, String), AccountError> {
+    let aor: Uri = account
+        .address
+        .reveal()
+        .parse()
+        .map_err(|_| AccountError::BadAddress)?;
+    let Uri::Sip(parts) = &aor else {
+        return Err(AccountError::BadAddress);
+    };
+    let domain = match parts.port() {
+        Some(port) => format!("{}:{port}", parts.host()),
+        None => parts.host().to_string(),
+    };
+    let user = match &account.user {
+        Some(user) => user.reveal().clone(),
+        None => parts.user_text().map(String::from).unwrap_or_default(),
+    };
+    let registrar = match &account.registrar {
+        None => None,
+        Some(server) => {
+            let uri: Uri = format!("sip:{}", server.reveal())
+                .parse()
+                .map_err(|_| AccountError::BadRegistrar)?;
+            Some(uri)
+        }
+    };
+    let mut config = AgentConfig::new(aor, account.transport, local);
+    config.display_name = account
+        .display_name
+        .as_ref()
+        .map(|name| name.reveal().clone());
+    config.credentials = account
+        .password
+        .as_ref()
+        .map(|password| Credentials::new(user, password.reveal().clone()));
+    config.registrar = registrar;
+    config.instance_id = instance_id.to_owned();
+    config.user_agent = user_agent.to_owned();
+    config.expires = account.expires;
+    config.large_requests = LargeRequests::UseTcp;
+    Ok((config, domain))
+}

@@ -1,0 +1,439 @@
+//! One call: its machine, its leg's session, its media, and the picture a screen has of it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tandem_call::{Call, CallDirection, CallEvent, CallState, LegEvent, Output as CallOutput};
+use tandem_media::io::{AudioSink, AudioSource};
+use tandem_media::{MediaSession, Negotiated};
+use tandem_sip::agent::SessionId;
+use tandem_sip::message::Uri;
+use tandem_store::{EndedCall, NewCall, Trust};
+use tandem_types::{
+    AccountId, Address, CallId, CallQuality, Encryption, EndReason, LegId, MediaDescription,
+    MediaKind, Pii, Protocol,
+};
+
+use super::desk::Desk;
+use super::{Audio, LogEntry, MediaPorts, Output};
+use crate::{CallSnapshot, Event};
+
+/// How often the app hears how a call sounds.
+const STATS_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the row of a running call is refreshed, so that an interrupted one has an end that is about
+/// right.
+const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+
+/// What waits for the media sockets to open.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Waiting {
+    #[default]
+    Nothing,
+    /// The INVITE.
+    ToDial,
+    /// The answer to theirs.
+    ToAnswer,
+}
+
+/// Whether the far end is known to be there while nothing is heard of its media.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum Liveness {
+    /// Media is coming in, or never came so far.
+    #[default]
+    Heard,
+    /// Silence; it was asked by signalling, and has until then to answer.
+    Asked { until: Instant },
+    /// It did not answer; asked again then.
+    Lost { again: Instant },
+    /// Silent, but it answered; asked again then.
+    Quiet { again: Instant },
+}
+
+pub(super) struct ActiveCall {
+    pub(super) machine: Call,
+    pub(super) leg: LegId,
+    pub(super) account: AccountId,
+    pub(super) target: Option<Uri>,
+    pub(super) session: Option<SessionId>,
+    pub(super) waiting: Waiting,
+    pub(super) ports: Option<MediaPorts>,
+    pub(super) media: Option<MediaSession>,
+    /// The microphone, until both sides said yes: nothing of it leaves before.
+    pub(super) source: Option<Box<dyn AudioSource>>,
+    /// The ear, until there is something to hear.
+    pub(super) sink: Option<Box<dyn AudioSink>>,
+    /// Our last description, offer or answer: a later offer keeps its streams.
+    pub(super) local: Option<MediaDescription>,
+    /// Our offer that waits for its answer.
+    pub(super) our_offer: Option<MediaDescription>,
+    /// Their offer that waits for ours.
+    pub(super) their_offer: Option<MediaDescription>,
+    pub(super) negotiated: Option<Negotiated>,
+    /// This side wants the far end on hold.
+    pub(super) holding: bool,
+    /// A re-offer for a hold or a resume is on its way.
+    pub(super) hold_in_flight: bool,
+    pub(super) remote_hold: bool,
+    /// Why the call cannot go on, where this side knows better than the last SIP status.
+    pub(super) verdict: Option<EndReason>,
+    pub(super) accepted_at: Option<Instant>,
+    pub(super) heard: bool,
+    pub(super) played: bool,
+    pub(super) liveness: Liveness,
+    next_stats: Option<Instant>,
+    next_alive: Option<Instant>,
+    snapshot: CallSnapshot,
+    rung: bool,
+    over: bool,
+}
+
+impl ActiveCall {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the facts of a call are what they are"
+    )]
+    pub(super) fn outgoing(
+        now: Instant,
+        id: CallId,
+        leg: LegId,
+        account: AccountId,
+        peer: Address,
+        target: Uri,
+        audio: Audio,
+        desk: &Desk,
+    ) -> Self {
+        let machine = Call::outgoing(now, id.clone(), desk.config.call.clone(), [leg]);
+        let peer = Pii::new(peer.to_string());
+        let mut call = Self::new(
+            now,
+            id,
+            leg,
+            account,
+            peer,
+            machine,
+            CallDirection::Outgoing,
+            desk,
+        );
+        call.target = Some(target);
+        call.source = Some(audio.source);
+        call.sink = Some(audio.sink);
+        call
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the facts of a call are what they are"
+    )]
+    pub(super) fn incoming(
+        now: Instant,
+        id: CallId,
+        leg: LegId,
+        account: AccountId,
+        peer: Address,
+        session: SessionId,
+        offer: Option<MediaDescription>,
+        desk: &Desk,
+    ) -> Self {
+        let machine = Call::incoming(now, id.clone(), leg, desk.config.call.clone());
+        let peer = Pii::new(peer.to_string());
+        let mut call = Self::new(
+            now,
+            id,
+            leg,
+            account,
+            peer,
+            machine,
+            CallDirection::Incoming,
+            desk,
+        );
+        call.session = Some(session);
+        call.remote_hold = offer.as_ref().is_some_and(super::media::holds_us);
+        call.their_offer = offer;
+        call
+    }
+
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the facts of a call are what they are"
+    )]
+    fn new(
+        now: Instant,
+        id: CallId,
+        leg: LegId,
+        account: AccountId,
+        peer: Pii<String>,
+        machine: Call,
+        direction: CallDirection,
+        desk: &Desk,
+    ) -> Self {
+        let snapshot = CallSnapshot {
+            id,
+            account,
+            peer,
+            peer_name: None,
+            direction,
+            state: machine.state(),
+            started: desk.wall(now),
+            accepted: None,
+            codec: None,
+            encryption: Encryption::None,
+            muted: false,
+            quality: CallQuality::default(),
+        };
+        Self {
+            machine,
+            leg,
+            account,
+            target: None,
+            session: None,
+            waiting: Waiting::Nothing,
+            ports: None,
+            media: None,
+            source: None,
+            sink: None,
+            local: None,
+            our_offer: None,
+            their_offer: None,
+            negotiated: None,
+            holding: false,
+            hold_in_flight: false,
+            remote_hold: false,
+            verdict: None,
+            accepted_at: None,
+            heard: false,
+            played: false,
+            liveness: Liveness::Heard,
+            next_stats: None,
+            next_alive: None,
+            snapshot,
+            rung: false,
+            over: false,
+        }
+    }
+
+    pub(super) const fn id(&self) -> &CallId {
+        &self.snapshot.id
+    }
+
+    pub(super) const fn snapshot(&self) -> &CallSnapshot {
+        &self.snapshot
+    }
+
+    pub(super) const fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(super) fn set_peer_name(&mut self, name: Option<Pii<String>>) {
+        self.snapshot.peer_name = name;
+    }
+
+    pub(super) fn set_muted(&mut self, muted: bool) {
+        self.snapshot.muted = muted;
+        if let Some(media) = &mut self.media {
+            media.set_muted(muted);
+        }
+    }
+
+    /// The row the call begins with.
+    pub(super) fn new_row(&self) -> NewCall {
+        NewCall {
+            id: self.id().clone(),
+            direction: match self.snapshot.direction {
+                CallDirection::Incoming => tandem_store::CallDirection::Incoming,
+                CallDirection::Outgoing => tandem_store::CallDirection::Outgoing,
+            },
+            peer: Pii::new(address_text(self.snapshot.peer.reveal())),
+            person: None,
+            person_name: self.snapshot.peer_name.clone(),
+            account: Some(self.account),
+            protocol: Protocol::Sip,
+            media: BTreeSet::from([MediaKind::Audio]),
+            started: self.snapshot.started,
+        }
+    }
+
+    /// Reports what happened to the leg.
+    pub(super) fn leg_event(&mut self, now: Instant, event: LegEvent) {
+        self.machine.handle_leg(now, self.leg, event);
+    }
+
+    /// Carries out what the machine and the media ask for. True if there was anything.
+    pub(super) fn settle(&mut self, now: Instant, desk: &mut Desk) -> bool {
+        let mut moved = false;
+        while let Some(output) = self.machine.poll_output() {
+            moved = true;
+            match output {
+                CallOutput::Leg(leg, command) if leg == self.leg => {
+                    self.carry_out(now, command, desk);
+                }
+                // A leg this phone never made.
+                CallOutput::Leg(..) => {}
+                CallOutput::Event(event) => self.take_call_event(now, event, desk),
+            }
+        }
+        moved |= self.take_media_outputs(now, desk);
+        moved
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, desk: &mut Desk) {
+        self.machine.handle_timeout(now);
+        if let Some(media) = &mut self.media {
+            media.handle_timeout(now);
+        }
+        self.check_liveness(now, desk);
+        if self.next_stats.is_some_and(|at| at <= now) {
+            self.next_stats = Some(now + STATS_INTERVAL);
+            self.tell_stats(desk);
+        }
+        if self.next_alive.is_some_and(|at| at <= now) {
+            self.next_alive = Some(now + ALIVE_INTERVAL);
+            let wall = desk.wall(now);
+            desk.log(LogEntry::Alive(
+                self.id().clone(),
+                wall,
+                self.snapshot.quality,
+            ));
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let media = self.media.as_ref().and_then(MediaSession::poll_timeout);
+        let asked = match self.liveness {
+            Liveness::Heard => None,
+            Liveness::Asked { until } => Some(until),
+            Liveness::Lost { again } | Liveness::Quiet { again } => Some(again),
+        };
+        [
+            self.machine.poll_timeout(),
+            media,
+            asked,
+            self.next_stats,
+            self.next_alive,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Tells the app what the call looks like now.
+    pub(super) fn publish(&mut self, desk: &mut Desk) {
+        self.refresh();
+        desk.tell(Event::Call(self.snapshot.clone()));
+    }
+
+    /// Ends a call whose code panicked: nothing of it can be trusted any more but its row.
+    pub(super) fn end_after_fault(&mut self, now: Instant, desk: &mut Desk) {
+        if let Some(session) = self.session
+            && let Ok(slot) = desk.slot(self.account)
+        {
+            let _ = slot.agent.hang_up(now, session, None);
+            slot.sessions.remove(&session);
+        }
+        self.media = None;
+        self.finish(now, EndReason::InternalError, desk);
+    }
+
+    fn take_call_event(&mut self, now: Instant, event: CallEvent, desk: &mut Desk) {
+        match event {
+            CallEvent::StateChanged(picture) => {
+                self.snapshot.state = picture.state;
+                if picture.accepted && self.accepted_at.is_none() {
+                    self.note_accepted(now, desk);
+                }
+                let rings = match picture.state {
+                    CallState::Ringing | CallState::EarlyMedia | CallState::Incoming => true,
+                    CallState::Dialing
+                    | CallState::Connecting
+                    | CallState::Active { .. }
+                    | CallState::Held { .. }
+                    | CallState::Reconnecting { .. }
+                    | CallState::Ending
+                    | CallState::Ended(_) => false,
+                };
+                if rings && !self.rung {
+                    self.rung = true;
+                    let wall = desk.wall(now);
+                    desk.log(LogEntry::Ringing(self.id().clone(), wall));
+                }
+                self.publish(desk);
+            }
+            CallEvent::HoldRefused(wish) => {
+                desk.tell(Event::HoldRefused {
+                    call: self.id().clone(),
+                    wish,
+                });
+            }
+            CallEvent::Ended(summary) => self.finish(now, summary.reason, desk),
+        }
+    }
+
+    fn note_accepted(&mut self, now: Instant, desk: &mut Desk) {
+        self.accepted_at = Some(now);
+        self.next_stats = Some(now + STATS_INTERVAL);
+        self.next_alive = Some(now + ALIVE_INTERVAL);
+        let wall = desk.wall(now);
+        self.snapshot.accepted = Some(wall);
+        self.attach_audio();
+        desk.log(LogEntry::Accepted(self.id().clone(), wall));
+    }
+
+    fn finish(&mut self, now: Instant, reason: EndReason, desk: &mut Desk) {
+        if self.over {
+            return;
+        }
+        self.over = true;
+        if let Some(media) = &mut self.media {
+            media.close(now);
+        }
+        self.take_media_outputs(now, desk);
+        self.refresh();
+        self.media = None;
+        self.snapshot.state = CallState::Ended(reason);
+        let ended = EndedCall {
+            at: desk.wall(now),
+            reason,
+            media: BTreeSet::from([MediaKind::Audio]),
+            quality: self.snapshot.quality,
+            encryption: self.snapshot.encryption,
+            trust: Trust::Unverified,
+            sender_device: None,
+        };
+        desk.push(Output::CloseMedia {
+            call: self.id().clone(),
+        });
+        desk.log(LogEntry::Finish(self.id().clone(), ended));
+        desk.tell(Event::Call(self.snapshot.clone()));
+    }
+
+    fn refresh(&mut self) {
+        if let Some(media) = &self.media {
+            self.snapshot.quality = media.stats();
+        }
+        if let Some(negotiated) = &self.negotiated {
+            self.snapshot.codec = Some(negotiated.codec.token());
+            self.snapshot.encryption = negotiated.encryption;
+        }
+    }
+
+    fn tell_stats(&mut self, desk: &mut Desk) {
+        self.refresh();
+        let quality = self.snapshot.quality;
+        if let Some(media) = &mut self.media {
+            let sample = media.sample();
+            let stats = crate::CallStats {
+                quality,
+                level_in: sample.level_in_dbov,
+                level_out: sample.level_out_dbov,
+            };
+            desk.tell(Event::Stats {
+                call: self.id().clone(),
+                stats,
+            });
+        }
+    }
+}
+
+fn address_text(peer: &str) -> Address {
+    peer.parse()
+        .unwrap_or_else(|_| Address::Sip(peer.to_owned()))
+}

@@ -1,0 +1,240 @@
+//! What a leg is told to do, as SIP and media do it.
+
+use std::time::{Duration, Instant};
+
+use tandem_call::{HoldRefusal, LegCommand, LegEvent, RejectReason};
+use tandem_media::negotiate;
+use tandem_sip::agent::{AgentError, SessionId, UserAgent};
+use tandem_sip::message::{Reason, StatusCode};
+use tandem_types::media::Direction;
+use tandem_types::{EndReason, MediaDescription};
+
+use super::COULD_NOT_BEGIN;
+use super::active::{ActiveCall, Waiting};
+use super::desk::Desk;
+
+/// How long a re-offer waits for the far end's own change of the session to be done.
+const BUSY_RETRY: Duration = Duration::from_millis(500);
+
+impl ActiveCall {
+    pub(super) fn carry_out(&mut self, now: Instant, command: LegCommand, desk: &mut Desk) {
+        match command {
+            LegCommand::Start => self.when_open(now, Waiting::ToDial, desk),
+            LegCommand::Ring => {
+                let _ = self.with_agent(desk, |agent, session| agent.ring(now, session));
+            }
+            LegCommand::Answer => self.when_open(now, Waiting::ToAnswer, desk),
+            LegCommand::Reject(reason) => {
+                let status = match reason {
+                    RejectReason::Busy => StatusCode::BUSY_HERE,
+                    RejectReason::Declined => StatusCode::DECLINE,
+                    RejectReason::NoAnswer => StatusCode::TEMPORARILY_UNAVAILABLE,
+                };
+                let _ = self.with_agent(desk, |agent, session| agent.reject(now, session, status));
+            }
+            LegCommand::Cancel(reason) | LegCommand::HangUp(reason) => {
+                self.let_go(now, reason, desk);
+            }
+            LegCommand::Hold => self.re_offer(now, true, desk),
+            LegCommand::Resume => self.re_offer(now, false, desk),
+            LegCommand::SendDtmf(digits) => {
+                if let Some(media) = &mut self.media
+                    && let Err(error) = media.send_dtmf(now, digits.as_str())
+                {
+                    tracing::warn!(call = %self.id(), %error, "keys not sent");
+                }
+            }
+        }
+    }
+
+    /// What [`Waiting`] stands for, now or as soon as the media sockets are open.
+    fn when_open(&mut self, now: Instant, what: Waiting, desk: &mut Desk) {
+        self.waiting = what;
+        if self.media.is_some() {
+            self.go_on(now, desk);
+        }
+    }
+
+    pub(super) fn go_on(&mut self, now: Instant, desk: &mut Desk) {
+        match std::mem::take(&mut self.waiting) {
+            Waiting::Nothing => {}
+            Waiting::ToDial => self.dial(now, desk),
+            Waiting::ToAnswer => self.accept(now, desk),
+        }
+    }
+
+    fn dial(&mut self, now: Instant, desk: &mut Desk) {
+        let (Some(local), Some(target)) = (self.local_transport(), self.target.clone()) else {
+            self.leg_event(
+                now,
+                LegEvent::Ended {
+                    reason: COULD_NOT_BEGIN,
+                },
+            );
+            return;
+        };
+        let offer = negotiate::offer(&desk.config.media, local, Direction::SendRecv);
+        self.our_offer = Some(offer.clone());
+        self.local = Some(offer.clone());
+        if let Some(media) = &mut self.media {
+            media.listen(now, negotiate::receivable_formats(&offer));
+        }
+        let Ok(slot) = desk.slot(self.account) else {
+            self.leg_event(
+                now,
+                LegEvent::Ended {
+                    reason: COULD_NOT_BEGIN,
+                },
+            );
+            return;
+        };
+        match slot.agent.invite(now, &target, Some(offer)) {
+            Ok(session) => {
+                self.session = Some(session);
+                slot.sessions.insert(session, self.id().clone());
+            }
+            Err(error) => {
+                tracing::warn!(call = %self.id(), %error, "cannot be dialled");
+                self.leg_event(
+                    now,
+                    LegEvent::Ended {
+                        reason: EndReason::Unreachable,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Answers the INVITE: with an answer to its offer, or with our offer if it had none.
+    fn accept(&mut self, now: Instant, desk: &mut Desk) {
+        let Some(local) = self.local_transport() else {
+            return;
+        };
+        let description = match self.their_offer.take() {
+            Some(offer) => {
+                match negotiate::answer(&offer, &desk.config.media, local, Direction::SendRecv) {
+                    Ok((answer, negotiated)) => {
+                        self.start_media(now, negotiated);
+                        answer
+                    }
+                    Err(error) => {
+                        tracing::warn!(call = %self.id(), %error, "offer no longer acceptable");
+                        self.verdict = Some(EndReason::MediaIncompatible);
+                        let status = StatusCode::NOT_ACCEPTABLE_HERE;
+                        let _ = self
+                            .with_agent(desk, |agent, session| agent.reject(now, session, status));
+                        return;
+                    }
+                }
+            }
+            None => {
+                let offer = negotiate::offer(&desk.config.media, local, Direction::SendRecv);
+                self.our_offer = Some(offer.clone());
+                offer
+            }
+        };
+        self.local = Some(description.clone());
+        let answered = self.with_agent(desk, |agent, session| {
+            agent.answer(now, session, description)
+        });
+        if let Err(AgentError::Description(_) | AgentError::Transaction(_)) = answered {
+            self.verdict = Some(EndReason::InternalError);
+            let status = StatusCode::SERVER_INTERNAL_ERROR;
+            let _ = self.with_agent(desk, |agent, session| agent.reject(now, session, status));
+            return;
+        }
+        if self.remote_hold {
+            self.leg_event(now, LegEvent::Held(true));
+        }
+        if self.negotiated.is_some() {
+            self.leg_event(now, LegEvent::TransportConnected);
+        }
+    }
+
+    fn let_go(&mut self, now: Instant, reason: EndReason, desk: &mut Desk) {
+        if self.session.is_none() {
+            // Not dialled yet: nobody has to be told.
+            self.waiting = Waiting::Nothing;
+            self.leg_event(now, LegEvent::Ended { reason });
+            return;
+        }
+        let cause = far_end_reason(reason);
+        let _ = self.with_agent(desk, |agent, session| {
+            agent.hang_up(now, session, cause.as_ref())
+        });
+    }
+
+    /// Re-offers with, or without, our hold.
+    fn re_offer(&mut self, now: Instant, hold: bool, desk: &mut Desk) {
+        let Some(offer) = self.later_offer(hold, desk) else {
+            return;
+        };
+        self.holding = hold;
+        self.hold_in_flight = true;
+        // The sound stops now, not when the far end agrees.
+        self.apply_direction(now);
+        self.our_offer = Some(offer.clone());
+        self.local = Some(offer.clone());
+        let asked = self.with_agent(desk, |agent, session| {
+            agent.reinvite(now, session, Some(offer))
+        });
+        if let Err(error) = asked {
+            self.our_offer = None;
+            self.hold_in_flight = false;
+            self.holding = !hold;
+            self.apply_direction(now);
+            let refusal = match error {
+                AgentError::ChangePending => HoldRefusal::Glare {
+                    retry_after: BUSY_RETRY,
+                },
+                _ => HoldRefusal::Refused,
+            };
+            self.leg_event(now, LegEvent::HoldRejected(refusal));
+        }
+    }
+
+    pub(super) fn later_offer(&self, hold: bool, desk: &Desk) -> Option<MediaDescription> {
+        let local = self.local_transport()?;
+        let direction = Direction::of(true, !hold);
+        let previous = self.local.as_ref()?;
+        Some(negotiate::reoffer(
+            previous,
+            &desk.config.media,
+            local,
+            direction,
+        ))
+    }
+
+    /// Lets the agent do something with this call's session. That the session is over already is no fault:
+    /// its end is on its way here.
+    pub(super) fn with_agent(
+        &self,
+        desk: &mut Desk,
+        act: impl FnOnce(&mut UserAgent, SessionId) -> Result<(), AgentError>,
+    ) -> Result<(), AgentError> {
+        let Some(session) = self.session else {
+            return Err(AgentError::UnknownSession);
+        };
+        let Ok(slot) = desk.slot(self.account) else {
+            return Err(AgentError::UnknownSession);
+        };
+        let result = act(&mut slot.agent, session);
+        if let Err(error) = &result {
+            tracing::debug!(call = %self.id(), %error, "the agent refused");
+        }
+        result
+    }
+}
+
+/// What the far end should know of why we let go (RFC 3326).
+fn far_end_reason(reason: EndReason) -> Option<Reason> {
+    let (cause, text) = match reason {
+        EndReason::AnsweredElsewhere => (200, "Call completed elsewhere"),
+        EndReason::MediaIncompatible => (488, "Not Acceptable Here"),
+        EndReason::NetworkLost => (408, "Media lost"),
+        EndReason::InternalError => (500, "Internal error"),
+        // The request itself says the rest.
+        _ => return None,
+    };
+    Some(Reason::sip(cause, text))
+}

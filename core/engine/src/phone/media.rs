@@ -1,0 +1,250 @@
+//! A call's media session: opened, started, listened to, and missed when it falls silent.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tandem_call::LegEvent;
+use tandem_media::io::{NullSink, Silence};
+use tandem_media::{
+    Component, LocalTransport, MediaEvent, MediaSession, Negotiated, Output as MediaOutput,
+    SessionConfig,
+};
+use tandem_sip::message::StatusCode;
+use tandem_types::media::{Direction, StreamKind};
+use tandem_types::{EndReason, MediaDescription, MediaKind};
+
+use super::active::{ActiveCall, Liveness, Waiting};
+use super::desk::Desk;
+use super::{Audio, COULD_NOT_BEGIN, MediaPorts, Output};
+use crate::Event;
+
+/// How long a far end that fell silent has to answer over signalling before the call counts as lost.
+const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// How often it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(8);
+
+impl ActiveCall {
+    /// Takes the user's sound path, for when both sides have said yes.
+    pub(super) fn give_audio(&mut self, audio: Audio) {
+        self.source = Some(audio.source);
+        self.sink = Some(audio.sink);
+    }
+
+    /// Lets the user hear.
+    pub(super) fn attach_sink(&mut self) {
+        if let Some(media) = &mut self.media
+            && let Some(sink) = self.sink.take()
+        {
+            media.set_sink(sink);
+        }
+    }
+
+    /// Lets the two hear each other.
+    pub(super) fn attach_audio(&mut self) {
+        self.attach_sink();
+        if let Some(media) = &mut self.media
+            && let Some(source) = self.source.take()
+        {
+            media.set_source(source);
+            self.played = false;
+        }
+    }
+
+    pub(super) fn handle_media_opened(
+        &mut self,
+        now: Instant,
+        ports: Option<MediaPorts>,
+        desk: &mut Desk,
+    ) {
+        let Some(ports) = ports else {
+            self.verdict = Some(COULD_NOT_BEGIN);
+            if self.session.is_some() {
+                let status = StatusCode::SERVER_INTERNAL_ERROR;
+                let _ = self.with_agent(desk, |agent, session| agent.reject(now, session, status));
+            } else {
+                self.waiting = Waiting::Nothing;
+                self.leg_event(
+                    now,
+                    LegEvent::Ended {
+                        reason: COULD_NOT_BEGIN,
+                    },
+                );
+            }
+            return;
+        };
+        self.ports = Some(ports);
+        let config = SessionConfig {
+            source: Box::new(Silence),
+            sink: Box::new(NullSink),
+            muted: self.snapshot().muted,
+        };
+        let media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
+        self.media = Some(media);
+        self.go_on(now, desk);
+    }
+
+    pub(super) fn handle_media_datagram(
+        &mut self,
+        now: Instant,
+        component: Component,
+        from: SocketAddr,
+        bytes: &[u8],
+        desk: &mut Desk,
+    ) {
+        if let Some(media) = &mut self.media {
+            media.handle_datagram(now, component, from, bytes);
+        }
+        self.take_media_outputs(now, desk);
+    }
+
+    pub(super) fn local_transport(&self) -> Option<LocalTransport> {
+        let ports = self.ports?;
+        Some(LocalTransport {
+            rtp: ports.rtp,
+            rtcp: ports.rtcp,
+        })
+    }
+
+    /// Begins, or changes, what flows.
+    pub(super) fn start_media(&mut self, now: Instant, negotiated: Negotiated) {
+        self.negotiated = Some(negotiated);
+        self.apply_direction(now);
+    }
+
+    /// While this side holds, nothing flows: the far end was told `sendonly`, and gets no microphone.
+    pub(super) fn apply_direction(&mut self, now: Instant) {
+        let Some(negotiated) = &self.negotiated else {
+            return;
+        };
+        let mut effective = negotiated.clone();
+        if self.holding {
+            effective.direction = Direction::Inactive;
+        }
+        if let Some(media) = &mut self.media {
+            let started = media.start(now, effective);
+            if let Err(error) = started {
+                tracing::warn!(call = %self.id(), %error, "media goes on as it was");
+            }
+        }
+    }
+
+    pub(super) fn take_media_outputs(&mut self, now: Instant, desk: &mut Desk) -> bool {
+        let mut moved = false;
+        while let Some(output) = self.media.as_mut().and_then(MediaSession::poll_output) {
+            moved = true;
+            match output {
+                MediaOutput::Transmit(datagram) => {
+                    let call = self.id().clone();
+                    desk.push(Output::Media { call, datagram });
+                }
+                MediaOutput::Event(event) => self.take_media_event(now, event, desk),
+            }
+        }
+        if !self.played
+            && self
+                .media
+                .as_ref()
+                .is_some_and(MediaSession::source_finished)
+        {
+            self.played = true;
+            desk.tell(Event::Played {
+                call: self.id().clone(),
+            });
+        }
+        moved
+    }
+
+    fn take_media_event(&mut self, now: Instant, event: MediaEvent, desk: &mut Desk) {
+        let call = self.id().clone();
+        match event {
+            MediaEvent::FirstAudio => {
+                self.heard = true;
+                let after_accept = match self.accepted_at {
+                    Some(accepted) => now.saturating_duration_since(accepted),
+                    None => Duration::ZERO,
+                };
+                desk.tell(Event::FirstAudio { call, after_accept });
+            }
+            MediaEvent::Dtmf(digit) => desk.tell(Event::Dtmf { call, digit }),
+            MediaEvent::DtmfSent(digit) => desk.tell(Event::DtmfSent { call, digit }),
+            MediaEvent::Silent { .. } => self.ask_whether_alive(now, desk),
+            MediaEvent::Heard => {
+                self.liveness = Liveness::Heard;
+                self.leg_event(now, LegEvent::TransportConnected);
+            }
+            // The signalling says goodbye as well, and with a reason.
+            MediaEvent::RemoteBye => {}
+            _ => {}
+        }
+    }
+
+    /// Silence alone proves nothing: a far end may have nothing to say. Signalling tells.
+    fn ask_whether_alive(&mut self, now: Instant, desk: &mut Desk) {
+        if self.accepted_at.is_none() {
+            return;
+        }
+        self.liveness = Liveness::Asked {
+            until: now + ANSWER_LIMIT,
+        };
+        let _ = self.with_agent(desk, |agent, session| agent.probe(now, session));
+    }
+
+    pub(super) fn note_alive(&mut self, now: Instant) {
+        match self.liveness {
+            Liveness::Heard => {}
+            Liveness::Asked { .. } | Liveness::Lost { .. } | Liveness::Quiet { .. } => {
+                self.liveness = Liveness::Quiet {
+                    again: now + ASK_AGAIN,
+                };
+                self.leg_event(now, LegEvent::TransportConnected);
+            }
+        }
+    }
+
+    pub(super) fn check_liveness(&mut self, now: Instant, desk: &mut Desk) {
+        match self.liveness {
+            Liveness::Asked { until } if until <= now => {
+                self.liveness = Liveness::Lost {
+                    again: now + ASK_AGAIN,
+                };
+                self.leg_event(now, LegEvent::TransportLost);
+            }
+            Liveness::Lost { again } if again <= now => {
+                self.liveness = Liveness::Lost {
+                    again: now + ASK_AGAIN,
+                };
+                let _ = self.with_agent(desk, |agent, session| agent.probe(now, session));
+            }
+            Liveness::Quiet { again } if again <= now => self.ask_whether_alive(now, desk),
+            Liveness::Heard
+            | Liveness::Asked { .. }
+            | Liveness::Lost { .. }
+            | Liveness::Quiet { .. } => {}
+        }
+    }
+
+    /// The call cannot go on with what the far end wants of its media.
+    pub(super) fn give_up_media(&mut self, now: Instant, desk: &mut Desk) {
+        self.verdict = Some(EndReason::MediaIncompatible);
+        let _ = self.with_agent(desk, |agent, session| agent.hang_up(now, session, None));
+    }
+}
+
+/// Whether a description puts its reader on hold: its audio does not want to receive, by direction or by
+/// the unspecified address of old (RFC 3264 §8.4, RFC 2543).
+pub(super) fn holds_us(description: &MediaDescription) -> bool {
+    let audio = |kind: &StreamKind| *kind == StreamKind::Known(MediaKind::Audio);
+    let mut live = description
+        .streams
+        .iter()
+        .filter(|stream| audio(&stream.kind))
+        .filter_map(|stream| {
+            stream
+                .transport
+                .as_ref()
+                .map(|transport| (stream, transport))
+        });
+    live.next().is_some_and(|(stream, transport)| {
+        !stream.direction.receives() || transport.rtp.ip().is_unspecified()
+    })
+}

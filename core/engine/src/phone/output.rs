@@ -1,0 +1,67 @@
+//! What a [`Phone`](super::Phone) asks of its driver.
+
+use tandem_media::Datagram;
+use tandem_sip::agent::Transmit;
+use tandem_sip::transaction::ConnectionId;
+use tandem_store::{EndedCall, NewCall, UnixMillis};
+use tandem_types::{AccountId, CallId, CallQuality};
+
+use crate::Event;
+
+/// One thing to do, in order.
+#[derive(Debug)]
+pub enum Output {
+    /// Send a SIP message from this account's sockets.
+    Sip {
+        /// Whose.
+        account: AccountId,
+        /// What, and where to.
+        transmit: Transmit,
+    },
+    /// Close one of this account's connections.
+    CloseConnection {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        connection: ConnectionId,
+    },
+    /// Open a pair of media sockets on the account's network, and say so with
+    /// [`handle_media_opened`](super::Phone::handle_media_opened).
+    OpenMedia {
+        /// For which call.
+        call: CallId,
+        /// On whose network.
+        account: AccountId,
+    },
+    /// Send a media packet from the call's socket.
+    Media {
+        /// Which call's.
+        call: CallId,
+        /// From which of its sockets, where to, and what.
+        datagram: Datagram,
+    },
+    /// Close the call's media sockets.
+    CloseMedia {
+        /// Which call's.
+        call: CallId,
+    },
+    /// Write to the call log, and commit, before any later [`Output::Event`] is told.
+    Log(LogEntry),
+    /// Tell the app.
+    Event(Event),
+}
+
+/// One change of the call log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LogEntry {
+    /// A call began.
+    Begin(NewCall),
+    /// It rings.
+    Ringing(CallId, UnixMillis),
+    /// Both sides said yes.
+    Accepted(CallId, UnixMillis),
+    /// It still goes on, and sounded like this.
+    Alive(CallId, UnixMillis, CallQuality),
+    /// It is over.
+    Finish(CallId, EndedCall),
+}
