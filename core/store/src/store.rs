@@ -13,6 +13,9 @@ use crate::{
 };
 
 /// The store, open for writing. There is one at a time for a folder, over all processes.
+///
+/// iOS kills an app that it suspends while the app holds a file lock in a folder shared with an extension:
+/// there the engine drops the store before it lets itself be suspended.
 pub struct Store {
     // Before the lock, so that the file is closed when the next writer may open it.
     reader: Reader,
@@ -28,7 +31,7 @@ pub struct OpenReport {
 
 impl Store {
     /// Opens the store in `folder` for writing and brings it up to date; makes one if there is none, except
-    /// for the folder itself, which must exist.
+    /// for the folder itself, which must exist ([`StoreError::Missing`]).
     ///
     /// Calls that a killed writer left open end as interrupted: at the last moment they were known to be up,
     /// but no later than `now`.
