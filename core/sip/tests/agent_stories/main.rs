@@ -9,4 +9,7 @@
 )]
 
 mod calls;
+mod changes;
 mod net;
+mod registering;
+mod scripted;

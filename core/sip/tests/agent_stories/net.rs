@@ -8,7 +8,9 @@ use tandem_sip::agent::{
     AgentConfig, ConnectionId, Destination, Event, Hop, LocalAddresses, Output, SessionEnd,
     SessionId, TransmitId, TransportError, TransportKind, UserAgent,
 };
-use tandem_sip::message::{Message, Request, Response, parse_datagram};
+use tandem_sip::message::{
+    Frame, Limits, Message, Request, Response, StreamDecoder, parse_datagram,
+};
 use tandem_types::media::{Codec, Stream, StreamKind, TransportDescription};
 use tandem_types::{Direction, Entropy, MediaDescription, MediaKind, SeededEntropy};
 
@@ -31,6 +33,9 @@ impl Default for Wire {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Node(usize);
 
+/// Whoever the test itself plays.
+const PLAYED: Node = Node(usize::MAX);
+
 enum Parcel {
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     Stream { to: End, bytes: Vec<u8> },
@@ -50,7 +55,8 @@ struct Peer {
 
 pub struct Net {
     pub now: Instant,
-    pub start: Instant,
+    /// When it began.
+    pub begun: Instant,
     pub wire: Wire,
     pub entropy: SeededEntropy,
     peers: Vec<Peer>,
@@ -59,6 +65,9 @@ pub struct Net {
     ends: BTreeMap<End, End>,
     /// Addresses that answer nothing and nobody.
     dead: BTreeSet<SocketAddr>,
+    /// Addresses that the test itself plays and that take connections, and those connections.
+    listeners: BTreeSet<SocketAddr>,
+    lines: BTreeMap<ConnectionId, (Node, StreamDecoder)>,
     /// What arrived at addresses that the test itself plays.
     pub mail: Vec<(SocketAddr, Message)>,
     /// Every datagram or stream write, by sender: for counting.
@@ -71,7 +80,7 @@ impl Net {
         let start = Instant::now();
         Self {
             now: start,
-            start,
+            begun: start,
             wire: Wire::default(),
             entropy: SeededEntropy::new(seed),
             peers: Vec::new(),
@@ -79,6 +88,8 @@ impl Net {
             counter: 0,
             ends: BTreeMap::new(),
             dead: BTreeSet::new(),
+            listeners: BTreeSet::new(),
+            lines: BTreeMap::new(),
             mail: Vec::new(),
             sent: Vec::new(),
         }
@@ -134,12 +145,26 @@ impl Net {
         self.put(at, Parcel::Datagram { from, to, bytes: bytes.into() });
     }
 
-    pub fn disconnect_all(&mut self) {
-        let ends: Vec<End> = self.ends.keys().copied().collect();
-        self.ends.clear();
-        for to in ends {
-            self.put(self.now, Parcel::Disconnected { to });
-        }
+    pub fn listen(&mut self, address: SocketAddr) {
+        self.listeners.insert(address);
+    }
+
+    /// The newest connection to an address that the test plays.
+    pub fn line(&self) -> Option<ConnectionId> {
+        self.lines.keys().next_back().copied()
+    }
+
+    /// Bytes from an address the test plays, over a connection.
+    pub fn write(&mut self, id: ConnectionId, bytes: &[u8]) {
+        let node = self.lines[&id].0;
+        let at = self.now + self.wire.latency;
+        self.put(at, Parcel::Stream { to: (node, id), bytes: bytes.to_vec() });
+    }
+
+    /// Breaks a connection to an address the test plays.
+    pub fn hang_up_line(&mut self, id: ConnectionId) {
+        let (node, _) = self.lines.remove(&id).unwrap();
+        self.put(self.now, Parcel::Disconnected { to: (node, id) });
     }
 
     /// Runs everything that happens within `span`.
@@ -147,17 +172,6 @@ impl Net {
         let until = self.now + span;
         while self.step(until) {}
         self.now = until;
-    }
-
-    /// Runs until `done`, for no longer than `limit`; says whether it came to that.
-    pub fn run_until(&mut self, limit: Duration, done: impl Fn(&Self) -> bool) -> bool {
-        let until = self.now + limit;
-        while !done(self) {
-            if !self.step(until) {
-                return false;
-            }
-        }
-        true
     }
 
     fn step(&mut self, until: Instant) -> bool {
@@ -171,11 +185,10 @@ impl Net {
             (Some(parcel), Some((timer, _))) => parcel <= timer,
         };
         if parcel_first {
-            let ((at, _), parcel) = self.queue.pop_first().unwrap();
-            if at > until {
-                self.put(at, parcel);
+            if parcel.is_some_and(|at| at > until) {
                 return false;
             }
+            let ((at, _), parcel) = self.queue.pop_first().unwrap();
             self.now = self.now.max(at);
             self.deliver(parcel);
         } else {
@@ -208,6 +221,19 @@ impl Net {
                     None => self.mail.extend(parse_datagram(&bytes).ok().map(|m| (from, m))),
                 }
             }
+            Parcel::Stream { to, bytes } if to.0 == PLAYED => {
+                let from = SocketAddr::from(([0, 0, 0, 0], 0));
+                let Some((_, decoder)) = self.lines.get_mut(&to.1) else { return };
+                decoder.push(&bytes);
+                while let Some(frame) = decoder.next() {
+                    if let Ok(Frame::Message(message)) = frame {
+                        self.mail.push((from, message));
+                    }
+                }
+            }
+            Parcel::Connected { to, .. } if to.0 == PLAYED => {}
+            Parcel::Disconnected { to } if to.0 == PLAYED => {}
+            Parcel::Stream { to, .. } if self.dead.contains(&self.address(to.0)) => {}
             Parcel::Stream { to, bytes } => {
                 self.act(to.0, |agent, now| agent.handle_stream(now, to.1, &bytes));
             }
@@ -286,7 +312,8 @@ impl Net {
         let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port.unwrap_or(5060));
         let listens = |peer: &Peer| peer.agent.config().local.tcp == Some(to);
         let other = self.peers.iter().position(listens).filter(|_| !self.dead.contains(&to));
-        let Some(other) = other else {
+        let played = self.listeners.contains(&to).then_some(PLAYED.0);
+        let Some(other) = other.or(played) else {
             let error = TransportError::Refused;
             let at = self.now + self.wire.latency;
             self.put(at, Parcel::Failed { to: node, id: transmit, error });
@@ -295,6 +322,9 @@ impl Net {
         self.counter += 1;
         let id = ConnectionId(self.counter);
         let (mine, theirs) = ((node, id), (Node(other), id));
+        if theirs.0 == PLAYED {
+            self.lines.insert(id, (node, StreamDecoder::new(Limits::default())));
+        }
         self.ends.insert(mine, theirs);
         self.ends.insert(theirs, mine);
         let port = 40_000 + u16::try_from(self.counter % 20_000).unwrap();
