@@ -6,6 +6,7 @@ use super::judge::Evidence;
 use super::party::Party;
 use crate::audio::Audio;
 use crate::speech::{Controls, Similarity, similarity};
+use crate::voices;
 
 /// One direction of the call.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,8 +57,35 @@ impl Comparison {
 fn hear(said: &Audio, ear: &Party, other: &Audio) -> Hearing {
     let nothing = Audio::silence(said.rate(), Duration::ZERO);
     let heard = ear.heard.as_ref().unwrap_or(&nothing);
+    let stranger = (said == other).then(|| stranger_to(said));
+    let other = stranger.as_ref().unwrap_or(other);
     Hearing {
         heard: similarity(said, heard),
         controls: Controls::measure(said, heard, other),
+    }
+}
+
+/// A committed voice that is not `said`: where both were given the same file, the other one is no control.
+fn stranger_to(said: &Audio) -> Audio {
+    let bob = voices::bob();
+    if *said == bob { voices::alice() } else { bob }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_who_say_the_same_are_still_told_from_a_stranger() {
+        let bob = voices::bob();
+        let ear = Party {
+            heard: Some(bob.clone()),
+            ..Party::new("alice")
+        };
+        let Hearing { heard, controls } = hear(&bob, &ear, &bob);
+        assert!(
+            heard.score > 0.99 && controls.other_speaker < 0.6,
+            "{heard:?} {controls:?}"
+        );
     }
 }
