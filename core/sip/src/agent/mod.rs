@@ -167,6 +167,9 @@ impl UserAgent {
         self.settle(now);
         for care in self.core.streams.handle_timeout(now) {
             match care {
+                StreamCare::Ping(connection) if !self.needs(connection) => {
+                    self.drop_connection(now, connection);
+                }
                 StreamCare::Ping(connection) => {
                     let to = Destination::Connection(connection);
                     self.core.transactions.send_once(to, b"\r\n\r\n".to_vec());
@@ -229,6 +232,11 @@ impl UserAgent {
         // by calling and cancelling.
         let over = self.sessions.len().saturating_sub(self.sessions().count());
         self.sessions().count().saturating_add(over / 4) >= self.core.config.max_sessions
+    }
+
+    /// Whether a connection is worth keeping alive: the account lives on it, or a call may.
+    fn needs(&self, connection: ConnectionId) -> bool {
+        self.registrar.lives_on(connection) || !self.is_idle()
     }
 
     /// Closes a connection from this side.

@@ -49,6 +49,11 @@ impl Registrar {
         }
     }
 
+    /// Whether our contact is registered over this connection.
+    pub(super) fn lives_on(&self, connection: ConnectionId) -> bool {
+        self.connection == Some(connection)
+    }
+
     /// Registers, or renews.
     pub(super) fn register(&mut self, core: &mut Core, now: Instant) {
         self.registration.trying();
@@ -314,6 +319,7 @@ impl Registrar {
     }
 
     fn finish_removal(&mut self, core: &mut Core) {
+        self.connection = None;
         self.registration.removed();
         core.service_routes.clear();
         core.tell(Event::Registration(RegistrationEvent::Unregistered));

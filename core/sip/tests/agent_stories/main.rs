@@ -13,3 +13,4 @@ mod changes;
 mod net;
 mod registering;
 mod scripted;
+mod storms;

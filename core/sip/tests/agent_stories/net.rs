@@ -36,6 +36,12 @@ pub struct Node(usize);
 /// Whoever the test itself plays.
 const PLAYED: Node = Node(usize::MAX);
 
+impl Node {
+    pub const fn first() -> Self {
+        Self(0)
+    }
+}
+
 enum Parcel {
     Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
     Stream { to: End, bytes: Vec<u8> },
