@@ -335,6 +335,23 @@ impl Core {
         Ok(())
     }
 
+    /// Takes what a 2xx says of the next nonce (RFC 7616 §3.5). A server that proves itself wrongly has
+    /// accepted the request all the same: then the nonces are forgotten, and it is asked anew.
+    pub(super) fn take_info(&mut self, chain: &AuthChain, response: &Response) {
+        let Some(authenticator) = &mut self.authenticator else {
+            return;
+        };
+        for challenger in [Challenger::Server, Challenger::Proxy] {
+            if let Some(value) = response.headers.text(challenger.info_header())
+                && authenticator
+                    .handle_info(chain, challenger, &value, &response.body)
+                    .is_err()
+            {
+                authenticator.forget();
+            }
+        }
+    }
+
     fn sign(&self, request: &mut Request) {
         if !self.config.user_agent.is_empty() {
             request

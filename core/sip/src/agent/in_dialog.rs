@@ -153,6 +153,9 @@ impl Session {
         let first = !std::mem::replace(&mut waiting.answered, true);
         let kind = waiting.kind;
         waiting.deadline = None;
+        if first && response.status.is_success() {
+            core.take_info(&waiting.chain, response);
+        }
         if first
             && matches!(response.status.code(), 401 | 407)
             && self.retry_inside(core, now, id, response)
@@ -224,14 +227,14 @@ impl Session {
         let Some(waiting) = self.requests.remove(&id) else {
             return;
         };
-        match waiting.kind {
-            Kind::Bye | Kind::Cancel => {}
-            Kind::Change | Kind::Info | Kind::Probe => {
-                let kind = match error {
-                    Some(_) => EndKind::TransportError,
-                    None => EndKind::Timeout,
-                };
-                self.kill(core, now, SessionEnd::of(kind));
+        match (waiting.kind, error) {
+            (Kind::Bye | Kind::Cancel, _) => {}
+            // A flow that broke is not a dialog that ended: it counts as a 503 (§8.1.3.1), and the phone may
+            // be on another network in a moment.
+            (Kind::Change, Some(_)) => self.change_refused(core, StatusCode::SERVICE_UNAVAILABLE),
+            (Kind::Info | Kind::Probe, Some(_)) => {}
+            (Kind::Change | Kind::Info | Kind::Probe, None) => {
+                self.kill(core, now, SessionEnd::of(EndKind::Timeout));
             }
         }
     }

@@ -265,6 +265,7 @@ impl Session {
         let Some(outgoing) = self.outgoing.as_mut() else {
             return;
         };
+        core.take_info(&outgoing.chain, response);
         let tag = dialog.id().remote_tag.clone();
         let early = outgoing.forks.remove(&tag).and_then(|fork| fork.answer);
         outgoing.forks.clear();

@@ -195,6 +195,7 @@ impl Registrar {
                 || request.headers.contains(name::PROXY_AUTHORIZATION)
         });
         if response.status.is_success() {
+            core.take_info(&self.chain, response);
             self.connection = connection;
             self.on_success(core, now, response);
             return;

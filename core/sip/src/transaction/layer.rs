@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use super::matching::{ClientKey, MergeKey, ReplyRoute, ServerKey};
+use super::records::{Client, ClientMachine, Fallback, Server, ServerMachine};
 use super::{
-    ConnectionId, Destination, Expiry, Flow, Hop, InviteClient, InviteResponse, InviteServer,
-    OtherClient, OtherServer, Timers, TransmitId, TransportError, TransportKind, ack_of,
+    ConnectionId, Destination, Expiry, Flow, Hop, InviteResponse, InviteServer, OtherServer,
+    Timers, TransmitId, TransportError, TransportKind, ack_of,
 };
-use crate::message::{HeaderError, Method, Request, Response, Via, name};
+use crate::message::{HeaderError, Method, Request, Response, name};
 
 /// A client transaction. The [`TransmitId`] of its messages has the same number.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -96,50 +97,8 @@ pub struct Outgoing {
     pub bytes: Vec<u8>,
 }
 
-/// A second way for a request that cannot be sent the first way.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fallback {
-    /// Where it goes then.
-    pub to: Destination,
-    /// The top Via it then carries.
-    pub via: Via,
-}
-
 /// One-shot messages whose failure is still of interest.
 const MAX_STRAYS: usize = 16;
-
-#[derive(Debug)]
-enum ClientMachine {
-    Invite(InviteClient),
-    Other(OtherClient),
-}
-
-#[derive(Debug)]
-struct Client {
-    machine: ClientMachine,
-    key: ClientKey,
-    request: Request,
-    bytes: Vec<u8>,
-    to: Destination,
-    fallback: Option<Fallback>,
-    ack: Option<Vec<u8>>,
-}
-
-#[derive(Debug)]
-enum ServerMachine {
-    Invite(InviteServer),
-    Other(OtherServer),
-}
-
-#[derive(Debug)]
-struct Server {
-    machine: ServerMachine,
-    key: ServerKey,
-    merge: Option<MergeKey>,
-    route: ReplyRoute,
-    /// The last response as sent; empty until there is one.
-    last: Vec<u8>,
-}
 
 /// Every open transaction of one agent.
 #[derive(Debug)]
@@ -509,11 +468,16 @@ impl Transactions {
         let Some(mut client) = self.clients.remove(&id) else {
             return;
         };
+        self.client_keys.remove(&client.key);
         if client.is_pending()
             && let Some(Fallback { to, via }) = client.fallback.take()
         {
             let via = via.to_string();
             client.request.headers.replace_first_value(name::VIA, &via);
+            if let Some(key) = ClientKey::of_request(&client.request) {
+                client.key = key.clone();
+                self.client_keys.insert(key, id);
+            }
             client.bytes = client.request.to_bytes();
             client.machine = ClientMachine::start(now, self.timers, &client.request.method, &to);
             client.to = to;
@@ -522,7 +486,6 @@ impl Transactions {
             self.clients.insert(id, client);
             return;
         }
-        self.client_keys.remove(&client.key);
         let tell = match &mut client.machine {
             ClientMachine::Invite(machine) => machine.on_transport_error(),
             ClientMachine::Other(machine) => machine.on_transport_error(),
@@ -579,67 +542,5 @@ impl Transactions {
             self.server_keys.remove(&server.key);
         }
         self.notices.push_back(notice);
-    }
-}
-
-impl ClientMachine {
-    fn start(now: Instant, timers: Timers, method: &Method, to: &Destination) -> Self {
-        let reliable = to.transport().is_reliable();
-        if *method == Method::INVITE {
-            Self::Invite(InviteClient::new(now, timers, reliable))
-        } else {
-            Self::Other(OtherClient::new(now, timers, reliable))
-        }
-    }
-}
-
-impl Client {
-    const fn is_pending(&self) -> bool {
-        match &self.machine {
-            ClientMachine::Invite(machine) => machine.state().is_pending(),
-            ClientMachine::Other(machine) => machine.state().is_pending(),
-        }
-    }
-
-    fn transmission(&self, id: ClientId, bytes: &[u8]) -> Outgoing {
-        Outgoing {
-            id: TransmitId(id.0),
-            to: self.to.clone(),
-            bytes: bytes.to_vec(),
-        }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        match &self.machine {
-            ClientMachine::Invite(machine) => machine.poll_timeout(),
-            ClientMachine::Other(machine) => machine.poll_timeout(),
-        }
-    }
-}
-
-impl Server {
-    /// The last response, if any, for its way back.
-    fn current(&self, id: ServerId) -> Option<Outgoing> {
-        (!self.last.is_empty()).then(|| Outgoing {
-            id: TransmitId(id.0),
-            to: self.route.to.clone(),
-            bytes: self.last.clone(),
-        })
-    }
-
-    /// What a repeated request gets.
-    fn repeat(&self, id: ServerId) -> Option<Outgoing> {
-        let repeats = match &self.machine {
-            ServerMachine::Invite(machine) => machine.on_repeat(),
-            ServerMachine::Other(machine) => machine.on_repeat(),
-        };
-        if repeats { self.current(id) } else { None }
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        match &self.machine {
-            ServerMachine::Invite(machine) => machine.poll_timeout(),
-            ServerMachine::Other(machine) => machine.poll_timeout(),
-        }
     }
 }

@@ -12,6 +12,7 @@ mod client_other;
 mod derived;
 mod layer;
 mod matching;
+mod records;
 mod server_invite;
 mod server_other;
 mod timers;
@@ -21,9 +22,9 @@ pub use client_invite::{InviteClient, InviteClientState, InviteResponse};
 pub use client_other::{OtherClient, OtherClientState};
 pub use derived::{ack_of, cancel_of};
 pub use layer::{
-    ClientId, Fallback, Limits, Notice, Outgoing, Received, ServerId, TransactionError,
-    Transactions,
+    ClientId, Limits, Notice, Outgoing, Received, ServerId, TransactionError, Transactions,
 };
+pub use records::Fallback;
 pub use server_invite::{InviteServer, InviteServerState};
 pub use server_other::{OtherServer, OtherServerState};
 pub use timers::Timers;

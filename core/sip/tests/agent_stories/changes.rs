@@ -41,12 +41,16 @@ fn hold_and_resume() {
         (Direction::SendOnly, Direction::RecvOnly),
         (Direction::SendRecv, Direction::SendRecv),
     ] {
-        net.act(alice, |a, now| a.reinvite(now, hers, Some(media(4000, hers_says)))).unwrap();
+        net.act(alice, |a, now| {
+            a.reinvite(now, hers, Some(media(4000, hers_says)))
+        })
+        .unwrap();
         net.run_for(ms(100));
         let offer = updates(&net, bob).pop().unwrap().unwrap();
         assert_eq!(offer.streams[0].direction, hers_says);
         let answer = Ok(media(5000, Direction::SendRecv));
-        net.act(bob, |agent, now| agent.answer_update(now, his, answer)).unwrap();
+        net.act(bob, |agent, now| agent.answer_update(now, his, answer))
+            .unwrap();
         net.run_for(ms(100));
         let answer = accepted(&net, alice).pop().unwrap().unwrap();
         assert_eq!(answer.streams[0].direction, his_answer);
@@ -62,14 +66,20 @@ fn a_refused_change_leaves_the_call_as_it_was() {
     let (mut net, (alice, hers), (bob, his)) = talk(21);
     let offer = media(4000, Direction::SendRecv);
     let held = media(4000, Direction::Inactive);
-    net.act(alice, |agent, now| agent.reinvite(now, hers, Some(held))).unwrap();
+    net.act(alice, |agent, now| agent.reinvite(now, hers, Some(held)))
+        .unwrap();
     net.run_for(ms(100));
     let no = Err(StatusCode::NOT_ACCEPTABLE_HERE);
-    net.act(bob, |agent, now| agent.answer_update(now, his, no)).unwrap();
+    net.act(bob, |agent, now| agent.answer_update(now, his, no))
+        .unwrap();
     net.run_for(ms(100));
     let status = StatusCode::NOT_ACCEPTABLE_HERE;
-    assert!(net.events(alice).contains(&Event::UpdateRejected { session: hers, status }));
-    net.act(alice, |agent, now| agent.reinvite(now, hers, Some(offer))).unwrap();
+    assert!(net.events(alice).contains(&Event::UpdateRejected {
+        session: hers,
+        status
+    }));
+    net.act(alice, |agent, now| agent.reinvite(now, hers, Some(offer)))
+        .unwrap();
     assert_eq!(net.end_of(bob, his), None);
 }
 
@@ -77,9 +87,14 @@ fn a_refused_change_leaves_the_call_as_it_was() {
 fn changes_that_meet_are_both_refused_and_both_made_in_turn() {
     for seed in 0..40 {
         let (mut net, (alice, hers), (bob, his)) = talk(1000 + seed);
-        let (a, b) = (media(4100, Direction::SendRecv), media(5100, Direction::SendRecv));
-        net.act(alice, |agent, now| agent.reinvite(now, hers, Some(a))).unwrap();
-        net.act(bob, |agent, now| agent.reinvite(now, his, Some(b))).unwrap();
+        let (a, b) = (
+            media(4100, Direction::SendRecv),
+            media(5100, Direction::SendRecv),
+        );
+        net.act(alice, |agent, now| agent.reinvite(now, hers, Some(a)))
+            .unwrap();
+        net.act(bob, |agent, now| agent.reinvite(now, his, Some(b)))
+            .unwrap();
         let started = net.now;
         let mut second = None;
         while net.now < started + secs(12) {
@@ -88,13 +103,17 @@ fn changes_that_meet_are_both_refused_and_both_made_in_turn() {
                 if !updates(&net, node).is_empty() {
                     net.take(node);
                     let answer = Ok(media(to, Direction::SendRecv));
-                    net.act(node, |agent, now| agent.answer_update(now, session, answer)).unwrap();
+                    net.act(node, |agent, now| agent.answer_update(now, session, answer))
+                        .unwrap();
                     second.get_or_insert((node, net.now - started));
                 }
             }
         }
         let refused = |event: &Event| matches!(event, Event::UpdateRejected { .. });
-        assert!(!net.events(alice).iter().chain(net.events(bob)).any(refused), "seed {seed}");
+        assert!(
+            !net.events(alice).iter().chain(net.events(bob)).any(refused),
+            "seed {seed}"
+        );
         // Bob, who does not own the Call-ID, waits 0–2 s, so that his change reaches Alice first.
         let (first, after) = second.unwrap();
         assert_eq!(first, alice, "seed {seed}");
@@ -109,13 +128,22 @@ fn changes_that_meet_are_both_refused_and_both_made_in_turn() {
 #[test]
 fn a_change_before_the_ack_waits_for_it() {
     let (mut net, (alice, hers), (bob, his)) = talk(22);
-    net.act(alice, |a, now| a.reinvite(now, hers, Some(media(4200, Direction::SendRecv)))).unwrap();
+    net.act(alice, |a, now| {
+        a.reinvite(now, hers, Some(media(4200, Direction::SendRecv)))
+    })
+    .unwrap();
     net.run_for(ms(100));
     let answer = Ok(media(5000, Direction::SendRecv));
-    net.act(bob, |agent, now| agent.answer_update(now, his, answer)).unwrap();
-    net.act(bob, |b, now| b.reinvite(now, his, Some(media(5200, Direction::SendRecv)))).unwrap();
+    net.act(bob, |agent, now| agent.answer_update(now, his, answer))
+        .unwrap();
+    net.act(bob, |b, now| {
+        b.reinvite(now, his, Some(media(5200, Direction::SendRecv)))
+    })
+    .unwrap();
     assert_eq!(net.count(net.address(bob), "INVITE"), 0);
-    let busy = net.act(bob, |b, now| b.reinvite(now, his, Some(media(5300, Direction::SendRecv))));
+    let busy = net.act(bob, |b, now| {
+        b.reinvite(now, his, Some(media(5300, Direction::SendRecv)))
+    });
     assert_eq!(busy, Err(AgentError::ChangePending));
     net.run_for(ms(100));
     assert_eq!(net.count(net.address(bob), "INVITE"), 1);
@@ -125,32 +153,51 @@ fn a_change_before_the_ack_waits_for_it() {
 #[test]
 fn a_reinvite_without_offer_is_answered_with_one() {
     let (mut net, (alice, hers), (bob, his)) = talk(23);
-    net.act(alice, |agent, now| agent.reinvite(now, hers, None)).unwrap();
+    net.act(alice, |agent, now| agent.reinvite(now, hers, None))
+        .unwrap();
     net.run_for(ms(100));
     assert_eq!(updates(&net, bob), [None]);
     let offer = Ok(media(5400, Direction::SendRecv));
-    net.act(bob, |agent, now| agent.answer_update(now, his, offer)).unwrap();
+    net.act(bob, |agent, now| agent.answer_update(now, his, offer))
+        .unwrap();
     net.run_for(ms(100));
     let offered = net.events(alice).iter().find_map(|event| match event {
-        Event::UpdateAccepted { offer: Some(offer), answer: None, .. } => Some(port(offer)),
+        Event::UpdateAccepted {
+            offer: Some(offer),
+            answer: None,
+            ..
+        } => Some(port(offer)),
         _ => None,
     });
     assert_eq!(offered, Some(5400));
     let answer = Ok(media(4400, Direction::SendRecv));
-    net.act(alice, |agent, now| agent.answer_update(now, hers, answer)).unwrap();
+    net.act(alice, |agent, now| agent.answer_update(now, hers, answer))
+        .unwrap();
     net.run_for(ms(100));
-    assert_eq!(accepted(&net, bob).pop().flatten().as_ref().map(port), Some(4400));
+    assert_eq!(
+        accepted(&net, bob).pop().flatten().as_ref().map(port),
+        Some(4400)
+    );
     net.run_for(secs(60));
-    assert_eq!((net.end_of(alice, hers), net.end_of(bob, his)), (None, None));
+    assert_eq!(
+        (net.end_of(alice, hers), net.end_of(bob, his)),
+        (None, None)
+    );
 }
 
 #[test]
 fn a_refresh_with_the_same_description_is_answered_without_the_app() {
     let (mut net, (alice, hers), (bob, _)) = talk(24);
-    net.act(alice, |a, now| a.reinvite(now, hers, Some(media(4000, Direction::SendRecv)))).unwrap();
+    net.act(alice, |a, now| {
+        a.reinvite(now, hers, Some(media(4000, Direction::SendRecv)))
+    })
+    .unwrap();
     net.run_for(ms(100));
     assert_eq!(updates(&net, bob), []);
-    assert_eq!(accepted(&net, alice).pop().flatten().as_ref().map(port), Some(5000));
+    assert_eq!(
+        accepted(&net, alice).pop().flatten().as_ref().map(port),
+        Some(5000)
+    );
     assert_eq!(net.events(bob), []);
 }
 
@@ -159,7 +206,10 @@ fn a_change_nobody_answers_ends_the_call() {
     let (mut net, (alice, hers), (bob, _)) = talk(25);
     let bob_at = net.address(bob);
     net.kill(bob_at);
-    net.act(alice, |a, now| a.reinvite(now, hers, Some(media(4500, Direction::SendRecv)))).unwrap();
+    net.act(alice, |a, now| {
+        a.reinvite(now, hers, Some(media(4500, Direction::SendRecv)))
+    })
+    .unwrap();
     net.run_for(secs(33));
     assert_eq!(net.end_of(alice, hers).unwrap().kind, EndKind::Timeout);
     net.run_for(secs(40));
@@ -169,14 +219,23 @@ fn a_change_nobody_answers_ends_the_call() {
 #[test]
 fn a_change_the_app_ignores_is_refused_and_the_call_goes_on() {
     let (mut net, (alice, hers), (bob, his)) = talk(26);
-    net.act(alice, |a, now| a.reinvite(now, hers, Some(media(4600, Direction::SendRecv)))).unwrap();
+    net.act(alice, |a, now| {
+        a.reinvite(now, hers, Some(media(4600, Direction::SendRecv)))
+    })
+    .unwrap();
     net.run_for(secs(25));
     let status = StatusCode::SERVER_INTERNAL_ERROR;
-    assert!(net.events(alice).contains(&Event::UpdateRejected { session: hers, status }));
+    assert!(net.events(alice).contains(&Event::UpdateRejected {
+        session: hers,
+        status
+    }));
     let late = Ok(media(5600, Direction::SendRecv));
     let late = net.act(bob, |agent, now| agent.answer_update(now, his, late));
     assert_eq!(late, Err(AgentError::WrongState));
-    assert_eq!((net.end_of(alice, hers), net.end_of(bob, his)), (None, None));
+    assert_eq!(
+        (net.end_of(alice, hers), net.end_of(bob, his)),
+        (None, None)
+    );
 }
 
 #[test]
@@ -184,10 +243,12 @@ fn a_hang_up_in_the_middle_of_a_change_ends_both() {
     for who_hangs_up in [0, 1] {
         let (mut net, (alice, hers), (bob, his)) = talk(27);
         let offer = media(4700, Direction::SendRecv);
-        net.act(alice, |agent, now| agent.reinvite(now, hers, Some(offer))).unwrap();
+        net.act(alice, |agent, now| agent.reinvite(now, hers, Some(offer)))
+            .unwrap();
         net.run_for(ms(100));
         let (node, session) = [(alice, hers), (bob, his)][who_hangs_up];
-        net.act(node, |agent, now| agent.hang_up(now, session, None)).unwrap();
+        net.act(node, |agent, now| agent.hang_up(now, session, None))
+            .unwrap();
         net.run_for(secs(70));
         assert!(net.end_of(alice, hers).is_some() && net.end_of(bob, his).is_some());
         assert!(net.agent(alice).is_idle() && net.agent(bob).is_idle());

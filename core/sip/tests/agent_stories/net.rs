@@ -26,7 +26,12 @@ pub struct Wire {
 
 impl Default for Wire {
     fn default() -> Self {
-        Self { latency: ms(20), jitter: ms(0), loss_percent: 0, duplicate_percent: 0 }
+        Self {
+            latency: ms(20),
+            jitter: ms(0),
+            loss_percent: 0,
+            duplicate_percent: 0,
+        }
     }
 }
 
@@ -43,11 +48,29 @@ impl Node {
 }
 
 enum Parcel {
-    Datagram { from: SocketAddr, to: SocketAddr, bytes: Vec<u8> },
-    Stream { to: End, bytes: Vec<u8> },
-    Connected { to: End, local: SocketAddr, remote: SocketAddr, hop: Option<Hop> },
-    Disconnected { to: End },
-    Failed { to: Node, id: TransmitId, error: TransportError },
+    Datagram {
+        from: SocketAddr,
+        to: SocketAddr,
+        bytes: Vec<u8>,
+    },
+    Stream {
+        to: End,
+        bytes: Vec<u8>,
+    },
+    Connected {
+        to: End,
+        local: SocketAddr,
+        remote: SocketAddr,
+        hop: Option<Hop>,
+    },
+    Disconnected {
+        to: End,
+    },
+    Failed {
+        to: Node,
+        id: TransmitId,
+        error: TransportError,
+    },
 }
 
 /// One end of a TCP connection.
@@ -81,7 +104,10 @@ pub struct Net {
 }
 
 impl Net {
-    #[expect(clippy::disallowed_methods, reason = "an Instant cannot be made from nothing")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "an Instant cannot be made from nothing"
+    )]
     pub fn new(seed: u64) -> Self {
         let start = Instant::now();
         Self {
@@ -106,7 +132,11 @@ impl Net {
         let address = config.local.udp.or(config.local.tcp).unwrap();
         let entropy = SeededEntropy::new(self.entropy.next_u64());
         let agent = UserAgent::new(config, Box::new(entropy));
-        self.peers.push(Peer { agent, address, events: Vec::new() });
+        self.peers.push(Peer {
+            agent,
+            address,
+            events: Vec::new(),
+        });
         node
     }
 
@@ -148,7 +178,14 @@ impl Net {
     pub fn post(&mut self, from: SocketAddr, to: Node, bytes: impl Into<Vec<u8>>) {
         let to = self.address(to);
         let at = self.now + self.wire.latency;
-        self.put(at, Parcel::Datagram { from, to, bytes: bytes.into() });
+        self.put(
+            at,
+            Parcel::Datagram {
+                from,
+                to,
+                bytes: bytes.into(),
+            },
+        );
     }
 
     pub fn listen(&mut self, address: SocketAddr) {
@@ -164,7 +201,13 @@ impl Net {
     pub fn write(&mut self, id: ConnectionId, bytes: &[u8]) {
         let node = self.lines[&id].0;
         let at = self.now + self.wire.latency;
-        self.put(at, Parcel::Stream { to: (node, id), bytes: bytes.to_vec() });
+        self.put(
+            at,
+            Parcel::Stream {
+                to: (node, id),
+                bytes: bytes.to_vec(),
+            },
+        );
     }
 
     /// Breaks a connection to an address the test plays.
@@ -183,7 +226,9 @@ impl Net {
     fn step(&mut self, until: Instant) -> bool {
         let parcel = self.queue.keys().next().map(|(at, _)| *at);
         let timers = self.peers.iter().enumerate();
-        let timer = timers.filter_map(|(i, p)| p.agent.poll_timeout().map(|at| (at, i))).min();
+        let timer = timers
+            .filter_map(|(i, p)| p.agent.poll_timeout().map(|at| (at, i)))
+            .min();
         let parcel_first = match (parcel, timer) {
             (None, None) => return false,
             (Some(_), None) => true,
@@ -206,7 +251,10 @@ impl Net {
             let now = self.now;
             self.peers[node].agent.handle_timeout(now);
             let next = self.peers[node].agent.poll_timeout();
-            assert!(next.is_none_or(|next| next > now), "a timer that is due was not served");
+            assert!(
+                next.is_none_or(|next| next > now),
+                "a timer that is due was not served"
+            );
             self.flush(Node(node));
         }
         true
@@ -224,12 +272,16 @@ impl Net {
                         self.peers[node].agent.handle_datagram(now, from, &bytes);
                         self.flush(Node(node));
                     }
-                    None => self.mail.extend(parse_datagram(&bytes).ok().map(|m| (from, m))),
+                    None => self
+                        .mail
+                        .extend(parse_datagram(&bytes).ok().map(|m| (from, m))),
                 }
             }
             Parcel::Stream { to, bytes } if to.0 == PLAYED => {
                 let from = SocketAddr::from(([0, 0, 0, 0], 0));
-                let Some((_, decoder)) = self.lines.get_mut(&to.1) else { return };
+                let Some((_, decoder)) = self.lines.get_mut(&to.1) else {
+                    return;
+                };
                 decoder.push(&bytes);
                 while let Some(frame) = decoder.next() {
                     if let Ok(Frame::Message(message)) = frame {
@@ -243,8 +295,15 @@ impl Net {
             Parcel::Stream { to, bytes } => {
                 self.act(to.0, |agent, now| agent.handle_stream(now, to.1, &bytes));
             }
-            Parcel::Connected { to, local, remote, hop } => {
-                self.act(to.0, |a, now| a.handle_connected(now, to.1, local, remote, hop));
+            Parcel::Connected {
+                to,
+                local,
+                remote,
+                hop,
+            } => {
+                self.act(to.0, |a, now| {
+                    a.handle_connected(now, to.1, local, remote, hop)
+                });
             }
             Parcel::Disconnected { to } => {
                 self.act(to.0, |agent, now| agent.handle_disconnected(now, to.1));
@@ -294,14 +353,28 @@ impl Net {
             let jitter = u64::try_from(self.wire.jitter.as_micros()).unwrap();
             let extra = Duration::from_micros(self.entropy.below(jitter));
             let at = self.now + self.wire.latency + extra;
-            self.put(at, Parcel::Datagram { from, to, bytes: bytes.clone() });
+            self.put(
+                at,
+                Parcel::Datagram {
+                    from,
+                    to,
+                    bytes: bytes.clone(),
+                },
+            );
         }
     }
 
     fn stream(&mut self, node: Node, id: ConnectionId, transmit: TransmitId, bytes: Vec<u8>) {
         let Some(other) = self.ends.get(&(node, id)).copied() else {
             let error = TransportError::Closed;
-            self.put(self.now, Parcel::Failed { to: node, id: transmit, error });
+            self.put(
+                self.now,
+                Parcel::Failed {
+                    to: node,
+                    id: transmit,
+                    error,
+                },
+            );
             return;
         };
         let at = self.now + self.wire.latency;
@@ -309,7 +382,13 @@ impl Net {
         while !rest.is_empty() {
             let size = 1 + usize::try_from(self.entropy.below(200)).unwrap();
             let (piece, tail) = rest.split_at(size.min(rest.len()));
-            self.put(at, Parcel::Stream { to: other, bytes: piece.to_vec() });
+            self.put(
+                at,
+                Parcel::Stream {
+                    to: other,
+                    bytes: piece.to_vec(),
+                },
+            );
             rest = tail;
         }
     }
@@ -317,28 +396,56 @@ impl Net {
     fn connect(&mut self, node: Node, hop: &Hop, transmit: TransmitId, bytes: Vec<u8>) {
         let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port.unwrap_or(5060));
         let listens = |peer: &Peer| peer.agent.config().local.tcp == Some(to);
-        let other = self.peers.iter().position(listens).filter(|_| !self.dead.contains(&to));
+        let other = self
+            .peers
+            .iter()
+            .position(listens)
+            .filter(|_| !self.dead.contains(&to));
         let played = self.listeners.contains(&to).then_some(PLAYED.0);
         let Some(other) = other.or(played) else {
             let error = TransportError::Refused;
             let at = self.now + self.wire.latency;
-            self.put(at, Parcel::Failed { to: node, id: transmit, error });
+            self.put(
+                at,
+                Parcel::Failed {
+                    to: node,
+                    id: transmit,
+                    error,
+                },
+            );
             return;
         };
         self.counter += 1;
         let id = ConnectionId(self.counter);
         let (mine, theirs) = ((node, id), (Node(other), id));
         if theirs.0 == PLAYED {
-            self.lines.insert(id, (node, StreamDecoder::new(Limits::default())));
+            self.lines
+                .insert(id, (node, StreamDecoder::new(Limits::default())));
         }
         self.ends.insert(mine, theirs);
         self.ends.insert(theirs, mine);
         let port = 40_000 + u16::try_from(self.counter % 20_000).unwrap();
         let local = SocketAddr::new(self.address(node).ip(), port);
         let hop = Some(hop.clone());
-        self.put(self.now, Parcel::Connected { to: mine, local, remote: to, hop });
+        self.put(
+            self.now,
+            Parcel::Connected {
+                to: mine,
+                local,
+                remote: to,
+                hop,
+            },
+        );
         let at = self.now + self.wire.latency;
-        self.put(at, Parcel::Connected { to: theirs, local: to, remote: local, hop: None });
+        self.put(
+            at,
+            Parcel::Connected {
+                to: theirs,
+                local: to,
+                remote: local,
+                hop: None,
+            },
+        );
         self.stream(node, id, transmit, bytes);
     }
 
@@ -369,27 +476,36 @@ impl Net {
     /// Requests of `method` that `from` put on the wire, repeats included.
     pub fn count(&self, from: SocketAddr, start: &str) -> usize {
         let begins = |bytes: &[u8]| bytes.starts_with(start.as_bytes());
-        self.sent.iter().filter(|(_, sender, bytes)| *sender == from && begins(bytes)).count()
+        self.sent
+            .iter()
+            .filter(|(_, sender, bytes)| *sender == from && begins(bytes))
+            .count()
     }
 
     /// The last request of `method` in the mail.
     pub fn request(&self, method: &str) -> Option<Request> {
-        self.mail.iter().rev().find_map(|(_, message)| match message {
-            Message::Request(request) if request.method.as_str() == method => {
-                Some(request.clone())
-            }
-            Message::Request(_) | Message::Response(_) => None,
-        })
+        self.mail
+            .iter()
+            .rev()
+            .find_map(|(_, message)| match message {
+                Message::Request(request) if request.method.as_str() == method => {
+                    Some(request.clone())
+                }
+                Message::Request(_) | Message::Response(_) => None,
+            })
     }
 
     /// The last response with that status in the mail.
     pub fn response(&self, code: u16) -> Option<Response> {
-        self.mail.iter().rev().find_map(|(_, message)| match message {
-            Message::Response(response) if response.status.code() == code => {
-                Some(response.clone())
-            }
-            Message::Request(_) | Message::Response(_) => None,
-        })
+        self.mail
+            .iter()
+            .rev()
+            .find_map(|(_, message)| match message {
+                Message::Response(response) if response.status.code() == code => {
+                    Some(response.clone())
+                }
+                Message::Request(_) | Message::Response(_) => None,
+            })
     }
 }
 
@@ -404,8 +520,14 @@ pub const fn secs(seconds: u64) -> Duration {
 pub fn config(name: &str, host: u8, transport: TransportKind) -> AgentConfig {
     let address = SocketAddr::from(([192, 0, 2, host], 5060));
     let local = match transport {
-        TransportKind::Udp => LocalAddresses { udp: Some(address), tcp: None },
-        TransportKind::Tcp => LocalAddresses { udp: None, tcp: Some(address) },
+        TransportKind::Udp => LocalAddresses {
+            udp: Some(address),
+            tcp: None,
+        },
+        TransportKind::Tcp => LocalAddresses {
+            udp: None,
+            tcp: Some(address),
+        },
     };
     let aor = format!("sip:{name}@192.0.2.{host}").parse().unwrap();
     let mut config = AgentConfig::new(aor, transport, local);
@@ -437,7 +559,9 @@ pub fn media(port: u16, direction: Direction) -> MediaDescription {
         }),
         packet_ms: None,
     };
-    MediaDescription { streams: vec![stream] }
+    MediaDescription {
+        streams: vec![stream],
+    }
 }
 
 /// The RTP port of the first stream.

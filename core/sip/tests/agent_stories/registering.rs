@@ -59,24 +59,32 @@ impl Registrar {
             return response.with_to_tag("r");
         }
         let uri = request.uri.to_string();
-        let proven = DigestRequest { method: "REGISTER", uri: &uri, body: b"" };
+        let proven = DigestRequest {
+            method: "REGISTER",
+            uri: &uri,
+            body: b"",
+        };
         let word = |_: &str| Some(Pii::new("secret".to_owned()));
         let proofs = request.headers.authorization();
-        let mut checks =
-            proofs.iter().map(|proof| self.verifier.verify(net.now, proof, &proven, word));
+        let mut checks = proofs
+            .iter()
+            .map(|proof| self.verifier.verify(net.now, proof, &proven, word));
         let check = checks.next();
         drop(checks);
         if !matches!(check, Some(Ok(_))) {
             let stale = matches!(check, Some(Err(refusal)) if refusal.is_stale());
             let mut response = Response::answer(request, StatusCode::UNAUTHORIZED);
             for challenge in self.verifier.challenges(net.now, stale, &mut self.entropy) {
-                response.headers.push("WWW-Authenticate", challenge.to_header().unwrap());
+                response
+                    .headers
+                    .push("WWW-Authenticate", challenge.to_header().unwrap());
             }
             return response.with_to_tag("r");
         }
         let header = request.headers.expires().unwrap().unwrap_or(3600);
         for contact in request.headers.contacts().unwrap().into_list() {
-            self.bindings.retain(|known| !known.uri.equivalent(&contact.uri));
+            self.bindings
+                .retain(|known| !known.uri.equivalent(&contact.uri));
             if contact.expires().unwrap_or(header) > 0 {
                 self.bindings.push(contact);
             }
@@ -99,7 +107,9 @@ impl Registrar {
         while net.now < until {
             net.run_for(ms(10).min(until - net.now));
             for (from, message) in std::mem::take(&mut net.mail) {
-                let Message::Request(mut request) = message else { continue };
+                let Message::Request(mut request) = message else {
+                    continue;
+                };
                 if request.method.as_str() != "REGISTER" {
                     net.mail.push((from, Message::Request(request)));
                     continue;
@@ -108,7 +118,8 @@ impl Registrar {
                 let mut via = request.headers.via().unwrap();
                 via.stamp(seen);
                 request.headers.replace_first_value("Via", &via.to_string());
-                self.asked.push((net.now.duration_since(self.zero(net)), request.clone()));
+                self.asked
+                    .push((net.now.duration_since(self.zero(net)), request.clone()));
                 if !self.up {
                     continue;
                 }
@@ -153,7 +164,9 @@ fn news(net: &mut Net, node: Node) -> Vec<RegistrationEvent> {
 }
 
 const fn registered(seconds: u64) -> RegistrationEvent {
-    RegistrationEvent::Registered { expires: secs(seconds) }
+    RegistrationEvent::Registered {
+        expires: secs(seconds),
+    }
 }
 
 #[test]
@@ -166,7 +179,13 @@ fn a_challenged_registration_is_renewed_before_it_ends_without_another_challenge
     let contact = request.headers.contacts().unwrap().into_list().remove(0);
     assert_eq!(contact.uri.to_string(), "sip:alice@192.0.2.1:5060");
     assert_eq!(contact.params.get("reg-id"), Some("1"));
-    assert!(contact.params.get("+sip.instance").unwrap().contains("<urn:uuid:"));
+    assert!(
+        contact
+            .params
+            .get("+sip.instance")
+            .unwrap()
+            .contains("<urn:uuid:")
+    );
     assert_eq!(request.headers.cseq().unwrap().number, 2);
 
     registrar.serve(&mut net, alice, secs(570));
@@ -174,8 +193,15 @@ fn a_challenged_registration_is_renewed_before_it_ends_without_another_challenge
     // The nonce had its five minutes: one stale round, no new question of the user.
     let at: Vec<u64> = registrar.asked.iter().map(|(at, _)| at.as_secs()).collect();
     assert_eq!(at, [0, 0, 560, 560]);
-    let ids = registrar.asked.iter().map(|(_, request)| request.headers.call_id().unwrap());
-    assert_eq!(ids.collect::<std::collections::BTreeSet<_>>().len(), 1, "§10.2: one Call-ID");
+    let ids = registrar
+        .asked
+        .iter()
+        .map(|(_, request)| request.headers.call_id().unwrap());
+    assert_eq!(
+        ids.collect::<std::collections::BTreeSet<_>>().len(),
+        1,
+        "§10.2: one Call-ID"
+    );
 }
 
 #[test]
@@ -185,10 +211,17 @@ fn a_wrong_password_fails_once_and_for_good() {
     let (mut net, alice, mut registrar) = start(config);
     registrar.serve(&mut net, alice, secs(3600));
     let reason = RegistrationFailure::NotAuthorised;
-    let failed = RegistrationEvent::Failed { reason, retry_in: None };
+    let failed = RegistrationEvent::Failed {
+        reason,
+        retry_in: None,
+    };
     assert_eq!(news(&mut net, alice), [failed]);
     assert_eq!(registrar.asked.len(), 2);
-    assert_eq!(net.agent(alice).poll_timeout(), None, "nothing is tried again");
+    assert_eq!(
+        net.agent(alice).poll_timeout(),
+        None,
+        "nothing is tried again"
+    );
 }
 
 #[test]
@@ -210,10 +243,19 @@ fn an_overloaded_server_is_left_alone_for_as_long_as_it_says() {
     registrar.mood = Some((503, vec![("Retry-After", "30")]));
     registrar.serve(&mut net, alice, secs(1));
     let told = news(&mut net, alice);
-    let [RegistrationEvent::Failed { reason, retry_in: Some(wait) }] = told.as_slice() else {
+    let [
+        RegistrationEvent::Failed {
+            reason,
+            retry_in: Some(wait),
+        },
+    ] = told.as_slice()
+    else {
         panic!("{told:?}");
     };
-    assert_eq!(*reason, RegistrationFailure::ServerError(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(
+        *reason,
+        RegistrationFailure::ServerError(StatusCode::SERVICE_UNAVAILABLE)
+    );
     assert_eq!(*wait, secs(30));
     registrar.mood = None;
     registrar.serve(&mut net, alice, secs(28));
@@ -253,12 +295,20 @@ fn behind_a_nat_the_address_the_server_sees_becomes_the_contact() {
     registrar.sees = Some("203.0.113.9:31000".parse().unwrap());
     registrar.serve(&mut net, alice, secs(2));
     assert_eq!(news(&mut net, alice), [registered(600)], "told once");
-    let bound: Vec<String> =
-        registrar.bindings.iter().map(|binding| binding.uri.to_string()).collect();
-    assert_eq!(bound, ["sip:alice@203.0.113.9:31000"], "the private one is gone");
+    let bound: Vec<String> = registrar
+        .bindings
+        .iter()
+        .map(|binding| binding.uri.to_string())
+        .collect();
+    assert_eq!(
+        bound,
+        ["sip:alice@203.0.113.9:31000"],
+        "the private one is gone"
+    );
     let uri = "sip:bob@example.org".parse().unwrap();
     let offer = media(4000, Direction::SendRecv);
-    net.act(alice, |agent, now| agent.invite(now, &uri, Some(offer))).unwrap();
+    net.act(alice, |agent, now| agent.invite(now, &uri, Some(offer)))
+        .unwrap();
     net.run_for(ms(50));
     let invite = net.request("INVITE").unwrap();
     let contact = invite.headers.contacts().unwrap().into_list().remove(0);
@@ -296,13 +346,21 @@ fn another_network_means_another_contact_at_once() {
     let (mut net, alice, mut registrar) = start(account());
     registrar.serve(&mut net, alice, secs(1));
     news(&mut net, alice);
-    let local = LocalAddresses { udp: Some("198.51.100.77:5099".parse().unwrap()), tcp: None };
+    let local = LocalAddresses {
+        udp: Some("198.51.100.77:5099".parse().unwrap()),
+        tcp: None,
+    };
     registrar.sees = local.udp;
-    net.act(alice, |agent, now| agent.handle_local_address_change(now, local));
+    net.act(alice, |agent, now| {
+        agent.handle_local_address_change(now, local)
+    });
     registrar.serve(&mut net, alice, secs(1));
     assert_eq!(news(&mut net, alice), [registered(600)]);
-    let bound: Vec<String> =
-        registrar.bindings.iter().map(|binding| binding.uri.to_string()).collect();
+    let bound: Vec<String> = registrar
+        .bindings
+        .iter()
+        .map(|binding| binding.uri.to_string())
+        .collect();
     assert_eq!(bound, ["sip:alice@198.51.100.77:5099"]);
 }
 
@@ -310,7 +368,12 @@ fn another_network_means_another_contact_at_once() {
 fn the_nat_binding_is_kept_open_only_while_registered() {
     let (mut net, alice, mut registrar) = start(account());
     registrar.serve(&mut net, alice, secs(101));
-    let keep_alives = |net: &Net| net.sent.iter().filter(|(.., bytes)| bytes == b"\r\n").count();
+    let keep_alives = |net: &Net| {
+        net.sent
+            .iter()
+            .filter(|(.., bytes)| bytes == b"\r\n")
+            .count()
+    };
     assert_eq!(keep_alives(&net), 4, "every 25 s");
     net.act(alice, |agent, now| agent.unregister(now));
     registrar.serve(&mut net, alice, secs(100));
@@ -323,7 +386,8 @@ fn calls_take_the_service_route() {
     registrar.extra = vec![("Service-Route", "<sip:192.0.2.60:5060;lr;edge>")];
     registrar.serve(&mut net, alice, secs(1));
     let uri = "sip:bob@example.org".parse().unwrap();
-    net.act(alice, |agent, now| agent.invite(now, &uri, None)).unwrap();
+    net.act(alice, |agent, now| agent.invite(now, &uri, None))
+        .unwrap();
     net.run_for(ms(50));
     let routes = net.request("INVITE").unwrap().headers.routes().unwrap();
     assert_eq!(routes[0].to_string(), "<sip:192.0.2.60:5060;lr;edge>");
@@ -333,7 +397,10 @@ fn calls_take_the_service_route() {
 fn on_tcp_a_broken_connection_is_replaced_and_the_account_registers_anew() {
     let mut config = account();
     config.transport = TransportKind::Tcp;
-    config.local = LocalAddresses { udp: Some("192.0.2.1:5060".parse().unwrap()), tcp: None };
+    config.local = LocalAddresses {
+        udp: Some("192.0.2.1:5060".parse().unwrap()),
+        tcp: None,
+    };
     let mut net = Net::new(51);
     net.listen(server_at());
     let alice = net.add(config);
@@ -343,7 +410,12 @@ fn on_tcp_a_broken_connection_is_replaced_and_the_account_registers_anew() {
     registrar.serve(&mut net, alice, secs(1));
     assert_eq!(news(&mut net, alice), [registered(600)]);
     let first = net.line().unwrap();
-    assert!(registrar.bindings[0].uri.to_string().contains("transport=tcp"));
+    assert!(
+        registrar.bindings[0]
+            .uri
+            .to_string()
+            .contains("transport=tcp")
+    );
 
     // The server pongs once, and later falls silent: the flow is dead, and replaced.
     registrar.serve(&mut net, alice, secs(25));
@@ -369,7 +441,15 @@ fn on_tcp_a_server_that_never_pongs_is_not_given_up() {
     let mut registrar = Registrar::new(&net);
     net.act(alice, |agent, now| agent.register(now));
     registrar.serve(&mut net, alice, secs(300));
-    let pings = net.sent.iter().filter(|(.., bytes)| bytes == b"\r\n\r\n").count();
+    let pings = net
+        .sent
+        .iter()
+        .filter(|(.., bytes)| bytes == b"\r\n\r\n")
+        .count();
     assert!(pings >= 10, "{pings}");
-    assert_eq!(news(&mut net, alice), [registered(600)], "one connection for all of it");
+    assert_eq!(
+        news(&mut net, alice),
+        [registered(600)],
+        "one connection for all of it"
+    );
 }

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 
-use tandem_sip::agent::{EndKind, Event, SessionId, TransportKind};
+use tandem_sip::agent::{AgentError, EndKind, Event, LargeRequests, SessionId, TransportKind};
 use tandem_sip::digest::{Credentials, DigestRequest, Verifier, VerifierConfig};
 use tandem_sip::message::{Message, Request, Response, StatusCode};
 use tandem_sip::sdp::SessionDescription;
+use tandem_sip::transaction::HopError;
 use tandem_types::{Direction, Pii, SeededEntropy};
 
 use crate::net::{Net, Node, config, media, ms, port, secs};
@@ -23,7 +24,9 @@ fn called() -> (Net, Node, SessionId, Request) {
     let alice = net.phone("alice", 1, TransportKind::Udp);
     let uri = "sip:carol@192.0.2.50".parse().unwrap();
     let offer = media(4000, Direction::SendRecv);
-    let id = net.act(alice, |agent, now| agent.invite(now, &uri, Some(offer))).unwrap();
+    let id = net
+        .act(alice, |agent, now| agent.invite(now, &uri, Some(offer)))
+        .unwrap();
     net.run_for(ms(50));
     let invite = net.request("INVITE").unwrap();
     (net, alice, id, invite)
@@ -59,9 +62,17 @@ fn requests(net: &Net, method: &str) -> Vec<Request> {
 #[test]
 fn forks_ring_apart_and_the_surplus_answer_is_hung_up() {
     let (mut net, alice, id, invite) = called();
-    send(&mut net, alice, &with_sdp(reply(&invite, 183, "desk"), 7002));
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 183, "desk"), 7002),
+    );
     send(&mut net, alice, &reply(&invite, 180, "mobile"));
-    send(&mut net, alice, &with_sdp(reply(&invite, 183, "mobile"), 7004));
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 183, "mobile"), 7004),
+    );
     let early: Vec<_> = net
         .take(alice)
         .into_iter()
@@ -78,18 +89,34 @@ fn forks_ring_apart_and_the_surplus_answer_is_hung_up() {
     assert_eq!(early, told);
     // The mobile wins without repeating its answer; the desk answers all the same.
     send(&mut net, alice, &reply(&invite, 200, "mobile"));
-    send(&mut net, alice, &with_sdp(reply(&invite, 200, "desk"), 7002));
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 200, "desk"), 7002),
+    );
     let won = net.take(alice);
-    let [Event::Accepted { fork, answer: Some(answer), .. }] = won.as_slice() else {
+    let [
+        Event::Accepted {
+            fork,
+            answer: Some(answer),
+            ..
+        },
+    ] = won.as_slice()
+    else {
         panic!("{won:?}");
     };
     assert_eq!((fork.0.as_str(), port(answer)), ("mobile", 7004));
-    let acked: Vec<String> =
-        requests(&net, "ACK").iter().map(|ack| ack.uri.to_string()).collect();
+    let acked: Vec<String> = requests(&net, "ACK")
+        .iter()
+        .map(|ack| ack.uri.to_string())
+        .collect();
     assert_eq!(acked, ["sip:mobile@192.0.2.50", "sip:desk@192.0.2.50"]);
     let byes = requests(&net, "BYE");
     assert_eq!(byes[0].uri.to_string(), "sip:desk@192.0.2.50");
-    assert!(byes.iter().all(|bye| bye.headers.to().unwrap().tag() == Some("desk")));
+    assert!(
+        byes.iter()
+            .all(|bye| bye.headers.to().unwrap().tag() == Some("desk"))
+    );
     assert_eq!(net.end_of(alice, id), None);
 }
 
@@ -114,11 +141,16 @@ fn a_redirection_is_followed_best_first_and_not_for_ever() {
     assert_eq!(second.headers.call_id(), invite.headers.call_id());
     assert_eq!(second.headers.cseq().unwrap().number, 2);
     send(&mut net, alice, &reply(&second, 404, "y"));
-    assert_eq!(net.request("INVITE").unwrap().uri.to_string(), "sip:b@192.0.2.50");
+    assert_eq!(
+        net.request("INVITE").unwrap().uri.to_string(),
+        "sip:b@192.0.2.50"
+    );
     for turn in 0..20 {
         let invite = net.request("INVITE").unwrap();
         let mut again = Response::answer(&invite, StatusCode::MOVED_TEMPORARILY).with_to_tag("z");
-        again.headers.push("Contact", format!("<sip:loop{turn}@192.0.2.50>"));
+        again
+            .headers
+            .push("Contact", format!("<sip:loop{turn}@192.0.2.50>"));
         send(&mut net, alice, &again);
     }
     let end = net.end_of(alice, id).unwrap();
@@ -144,7 +176,9 @@ impl Proxy {
         let status = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
         let mut response = Response::answer(request, status).with_to_tag("proxy");
         for challenge in self.verifier.challenges(net.now, stale, &mut self.entropy) {
-            response.headers.push("Proxy-Authenticate", challenge.to_header().unwrap());
+            response
+                .headers
+                .push("Proxy-Authenticate", challenge.to_header().unwrap());
         }
         response
     }
@@ -153,9 +187,15 @@ impl Proxy {
         let proofs = request.headers.proxy_authorization();
         let uri = request.uri.to_string();
         let method = request.method.as_str();
-        let proven = DigestRequest { method, uri: &uri, body: &request.body };
+        let proven = DigestRequest {
+            method,
+            uri: &uri,
+            body: &request.body,
+        };
         let word = |_: &str| Some(Pii::new("secret".to_owned()));
-        proofs.iter().any(|proof| self.verifier.verify(net.now, proof, &proven, word).is_ok())
+        proofs
+            .iter()
+            .any(|proof| self.verifier.verify(net.now, proof, &proven, word).is_ok())
     }
 }
 
@@ -167,7 +207,9 @@ fn called_with(password: Option<&str>) -> (Net, Node, SessionId, Request, Proxy)
     let alice = net.add(config);
     let uri = "sip:carol@example.org".parse().unwrap();
     let offer = media(4000, Direction::SendRecv);
-    let id = net.act(alice, |agent, now| agent.invite(now, &uri, Some(offer))).unwrap();
+    let id = net
+        .act(alice, |agent, now| agent.invite(now, &uri, Some(offer)))
+        .unwrap();
     net.run_for(ms(50));
     let invite = net.request("INVITE").unwrap();
     let proxy = Proxy::new(&net);
@@ -179,11 +221,18 @@ fn a_challenged_invite_is_acknowledged_and_sent_again_with_proof() {
     let (mut net, alice, id, invite, mut proxy) = called_with(Some("secret"));
     let challenge = proxy.challenge(&net, &invite, false);
     send(&mut net, alice, &challenge);
-    assert_eq!(requests(&net, "ACK").len(), 1, "the 407 is acknowledged first");
+    assert_eq!(
+        requests(&net, "ACK").len(),
+        1,
+        "the 407 is acknowledged first"
+    );
     let second = net.request("INVITE").unwrap();
     assert_eq!(second.headers.cseq().unwrap().number, 2);
     assert_eq!(second.headers.call_id(), invite.headers.call_id());
-    assert_eq!(second.headers.from().unwrap().tag(), invite.headers.from().unwrap().tag());
+    assert_eq!(
+        second.headers.from().unwrap().tag(),
+        invite.headers.from().unwrap().tag()
+    );
     assert!(proxy.is_right(&net, &second));
     // The nonce grew old meanwhile: once more, with a new one.
     let stale = proxy.challenge(&net, &second, true);
@@ -191,12 +240,20 @@ fn a_challenged_invite_is_acknowledged_and_sent_again_with_proof() {
     let third = net.request("INVITE").unwrap();
     assert_eq!(third.headers.cseq().unwrap().number, 3);
     assert!(proxy.is_right(&net, &third));
-    send(&mut net, alice, &with_sdp(reply(&third, 200, "carol"), 7000));
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&third, 200, "carol"), 7000),
+    );
     let ack = net.request("ACK").unwrap();
     assert_eq!(ack.headers.cseq().unwrap().number, 3);
-    assert!(ack.headers.contains("Proxy-Authorization"), "RFC 3261 §22.1");
+    assert!(
+        ack.headers.contains("Proxy-Authorization"),
+        "RFC 3261 §22.1"
+    );
     // The BYE carries its proof at once.
-    net.act(alice, |agent, now| agent.hang_up(now, id, None)).unwrap();
+    net.act(alice, |agent, now| agent.hang_up(now, id, None))
+        .unwrap();
     net.run_for(ms(50));
     assert!(proxy.is_right(&net, &net.request("BYE").unwrap()));
 }
@@ -219,8 +276,13 @@ fn a_wrong_password_and_none_end_the_call_as_not_authorised() {
 #[test]
 fn a_challenged_bye_is_sent_again() {
     let (mut net, alice, id, invite, mut proxy) = called_with(Some("secret"));
-    send(&mut net, alice, &with_sdp(reply(&invite, 200, "carol"), 7000));
-    net.act(alice, |agent, now| agent.hang_up(now, id, None)).unwrap();
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 200, "carol"), 7000),
+    );
+    net.act(alice, |agent, now| agent.hang_up(now, id, None))
+        .unwrap();
     net.run_for(ms(50));
     let bye = net.request("BYE").unwrap();
     let challenge = proxy.challenge(&net, &bye, false);
@@ -236,8 +298,13 @@ fn a_challenged_bye_is_sent_again() {
 #[test]
 fn a_far_end_that_forgot_the_call_ends_it() {
     let (mut net, alice, id, invite) = called();
-    send(&mut net, alice, &with_sdp(reply(&invite, 200, "carol"), 7000));
-    net.act(alice, |agent, now| agent.send_dtmf(now, id, '5', ms(100))).unwrap();
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 200, "carol"), 7000),
+    );
+    net.act(alice, |agent, now| agent.send_dtmf(now, id, '5', ms(100)))
+        .unwrap();
     net.run_for(ms(50));
     let info = net.request("INFO").unwrap();
     send(&mut net, alice, &reply(&info, 481, "carol"));
@@ -254,12 +321,15 @@ fn post(net: &mut Net, to: Node, start: &str, headers: &[&str], body: &str) -> O
     );
     net.post(peer(), to, text);
     net.run_for(ms(50));
-    net.mail.iter().rev().find_map(|(_, message)| match message {
-        Message::Response(response) if response.status != StatusCode::TRYING => {
-            Some(response.status.code())
-        }
-        Message::Request(_) | Message::Response(_) => None,
-    })
+    net.mail
+        .iter()
+        .rev()
+        .find_map(|(_, message)| match message {
+            Message::Response(response) if response.status != StatusCode::TRYING => {
+                Some(response.status.code())
+            }
+            Message::Request(_) | Message::Response(_) => None,
+        })
 }
 
 const FROM: &str = "From: <sip:carol@192.0.2.50>;tag=c1";
@@ -296,7 +366,10 @@ fn strangers_get_the_answers_of_the_rfc() {
     assert_eq!(unsupported, ["100rel", "timer"]);
     let text = &["Content-Type: text/plain"];
     assert_eq!(ask("INVITE", TO, text, "hello").0, Some(415));
-    let sdp = &["Content-Type: application/sdp", "Contact: <sip:carol@192.0.2.50>"];
+    let sdp = &[
+        "Content-Type: application/sdp",
+        "Contact: <sip:carol@192.0.2.50>",
+    ];
     assert_eq!(ask("INVITE", TO, sdp, "v=1\r\n").0, Some(488));
     assert_eq!(net.events(alice), []);
 }
@@ -330,9 +403,18 @@ fn requests_out_of_order_get_500_and_more_calls_than_lines_get_486() {
     let alice = net.add(config);
     let contact = "Contact: <sip:carol@192.0.2.50>";
     let mut call = |n: u32, cseq: &str, start: &str, to: &str| {
-        let via = format!("Via: SIP/2.0/UDP 192.0.2.50;branch=z9hG4bK{n}{}", cseq.len());
+        let via = format!(
+            "Via: SIP/2.0/UDP 192.0.2.50;branch=z9hG4bK{n}{}",
+            cseq.len()
+        );
         let id = format!("Call-ID: {n}");
-        post(&mut net, alice, start, &[&via, FROM, to, &id, cseq, contact], "")
+        post(
+            &mut net,
+            alice,
+            start,
+            &[&via, FROM, to, &id, cseq, contact],
+            "",
+        )
     };
     let start = "INVITE sip:alice@192.0.2.1";
     assert_eq!(call(1, "CSeq: 10 INVITE", start, TO), None);
@@ -341,16 +423,157 @@ fn requests_out_of_order_get_500_and_more_calls_than_lines_get_486() {
     let first = net.incoming(alice).unwrap();
     net.act(alice, |agent, now| agent.ring(now, first)).unwrap();
     net.run_for(ms(50));
-    let tag = net.response(180).unwrap().headers.to().unwrap().tag().unwrap().to_owned();
+    let tag = net
+        .response(180)
+        .unwrap()
+        .headers
+        .to()
+        .unwrap()
+        .tag()
+        .unwrap()
+        .to_owned();
     let to = format!("{TO};tag={tag}");
     let headers = |cseq: &'static str| {
-        let via = format!("Via: SIP/2.0/UDP 192.0.2.50;branch=z9hG4bK{}", cseq.len() + 900);
-        [via, FROM.to_owned(), to.clone(), "Call-ID: 1".to_owned(), cseq.to_owned()]
+        let via = format!(
+            "Via: SIP/2.0/UDP 192.0.2.50;branch=z9hG4bK{}",
+            cseq.len() + 900
+        );
+        [
+            via,
+            FROM.to_owned(),
+            to.clone(),
+            "Call-ID: 1".to_owned(),
+            cseq.to_owned(),
+        ]
     };
     for (cseq, code) in [("CSeq: 9 OPTIONS", 500), ("CSeq: 11 OPTIONS", 200)] {
         let headers = headers(cseq);
         let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
         let start = "OPTIONS sip:alice@192.0.2.1";
-        assert_eq!(post(&mut net, alice, start, &headers, ""), Some(code), "{cseq}");
+        assert_eq!(
+            post(&mut net, alice, start, &headers, ""),
+            Some(code),
+            "{cseq}"
+        );
     }
+}
+
+/// A phone that may use TCP for large requests, and what it sent first.
+fn large_call(tcp_there: bool) -> (Net, Node, SessionId) {
+    let mut net = Net::new(35);
+    let mut config = config("alice", 1, TransportKind::Udp);
+    config.large_requests = LargeRequests::UseTcp;
+    config.display_name = Some("A".repeat(900));
+    if tcp_there {
+        net.listen(peer());
+    }
+    let alice = net.add(config);
+    let uri = "sip:carol@192.0.2.50".parse().unwrap();
+    let offer = media(4000, Direction::SendRecv);
+    let id = net
+        .act(alice, |agent, now| agent.invite(now, &uri, Some(offer)))
+        .unwrap();
+    net.run_for(ms(150));
+    (net, alice, id)
+}
+
+#[test]
+fn a_large_request_goes_over_tcp_where_that_is_there() {
+    let (net, ..) = large_call(true);
+    let via = net.request("INVITE").unwrap().headers.via().unwrap();
+    assert_eq!(via.transport, "TCP", "RFC 3261 §18.1.1");
+    assert_eq!(net.count(net.address(Node::first()), "INVITE"), 1);
+}
+
+#[test]
+fn a_large_request_goes_as_a_datagram_where_nobody_takes_connections() {
+    let (mut net, alice, id) = large_call(false);
+    let invite = net.request("INVITE").unwrap();
+    assert_eq!(invite.headers.via().unwrap().transport, "UDP");
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 200, "carol"), 7000),
+    );
+    assert!(matches!(net.events(alice), [Event::Accepted { .. }]));
+    assert_eq!(net.end_of(alice, id), None);
+}
+
+#[test]
+fn the_outbound_proxy_is_the_first_route_of_every_call() {
+    let mut net = Net::new(36);
+    let mut config = config("alice", 1, TransportKind::Udp);
+    config.outbound_proxy = Some("sip:192.0.2.50".parse().unwrap());
+    let alice = net.add(config);
+    let uri = "tel:+15551234".parse().unwrap();
+    let refused = net.act(alice, |agent, now| agent.invite(now, &uri, None));
+    assert!(refused.is_ok(), "a proxy knows what to do with a number");
+    net.run_for(ms(50));
+    let invite = net.request("INVITE").unwrap();
+    assert_eq!(invite.uri.to_string(), "tel:+15551234");
+    assert_eq!(
+        invite.headers.routes().unwrap()[0].to_string(),
+        "<sip:192.0.2.50;lr>"
+    );
+}
+
+#[test]
+fn a_number_is_dialled_at_the_account_and_nowhere_without_one() {
+    let mut net = Net::new(37);
+    let mut config = config("alice", 1, TransportKind::Udp);
+    config.registrar = Some("sip:192.0.2.50".parse().unwrap());
+    config.aor = "sip:alice@example.org".parse().unwrap();
+    let alice = net.add(config);
+    let lone = net.phone("lone", 3, TransportKind::Udp);
+    let uri = "tel:+1-555-1234".parse().unwrap();
+    net.act(alice, |agent, now| agent.invite(now, &uri, None))
+        .unwrap();
+    net.run_for(ms(50));
+    let invite = net.request("INVITE").unwrap();
+    assert_eq!(
+        invite.uri.to_string(),
+        "sip:+15551234@example.org;user=phone"
+    );
+    let nowhere = net.act(lone, |agent, now| agent.invite(now, &uri, None));
+    assert_eq!(nowhere, Err(AgentError::Unroutable(HopError::NotSip)));
+    let secure = "sips:bob@192.0.2.50".parse().unwrap();
+    let secure = net.act(lone, |agent, now| agent.invite(now, &secure, None));
+    assert_eq!(
+        secure,
+        Err(AgentError::Unroutable(HopError::UnsupportedTransport))
+    );
+    assert_eq!(net.agent(lone).sessions().count(), 0);
+}
+
+#[test]
+fn an_update_without_offer_is_answered_and_moves_the_target() {
+    let (mut net, alice, id, invite) = called();
+    send(
+        &mut net,
+        alice,
+        &with_sdp(reply(&invite, 200, "carol"), 7000),
+    );
+    let from = "From: <sip:carol@192.0.2.50>;tag=carol";
+    let to = format!("To: {}", invite.headers.text("From").unwrap());
+    let call = format!("Call-ID: {}", invite.headers.call_id().unwrap());
+    let via = "Via: SIP/2.0/UDP 192.0.2.50;branch=z9hG4bKupdate";
+    let contact = "Contact: <sip:elsewhere@192.0.2.50>";
+    let headers = [
+        via,
+        from,
+        &to,
+        &call,
+        "CSeq: 5 UPDATE",
+        contact,
+        "Session-Expires: 90",
+    ];
+    let code = post(&mut net, alice, "UPDATE sip:alice@192.0.2.1", &headers, "");
+    assert_eq!(code, Some(200));
+    net.act(alice, |agent, now| agent.hang_up(now, id, None))
+        .unwrap();
+    net.run_for(ms(50));
+    assert_eq!(
+        net.request("BYE").unwrap().uri.to_string(),
+        "sip:elsewhere@192.0.2.50"
+    );
 }

@@ -23,7 +23,8 @@ fn pair(seed: u64, transport: TransportKind, wire: Wire) -> (Net, Node, Node) {
 fn dial(net: &mut Net, alice: Node) -> SessionId {
     let uri = "sip:bob@192.0.2.2".parse().unwrap();
     let offer = Some(media(4000, SEND_RECV));
-    net.act(alice, |agent, now| agent.invite(now, &uri, offer)).unwrap()
+    net.act(alice, |agent, now| agent.invite(now, &uri, offer))
+        .unwrap()
 }
 
 /// Runs until `done`, looking every 10 ms.
@@ -57,33 +58,60 @@ fn ends(net: &Net, node: Node, started: &[SessionId]) -> BTreeMap<SessionId, usi
 
 #[test]
 fn at_thirty_percent_loss_a_call_comes_about_changes_and_ends() {
-    let wire = Wire { latency: ms(50), jitter: ms(60), loss_percent: 30, duplicate_percent: 10 };
+    let wire = Wire {
+        latency: ms(50),
+        jitter: ms(60),
+        loss_percent: 30,
+        duplicate_percent: 10,
+    };
     for seed in 0..200 {
         let (mut net, alice, bob) = pair(seed, TransportKind::Udp, wire);
         let hers = dial(&mut net, alice);
-        assert!(until(&mut net, secs(40), |net| net.incoming(bob).is_some()), "seed {seed}");
+        assert!(
+            until(&mut net, secs(40), |net| net.incoming(bob).is_some()),
+            "seed {seed}"
+        );
         let his = net.incoming(bob).unwrap();
         net.act(bob, |agent, now| agent.ring(now, his)).unwrap();
         net.run_for(ms(700));
-        net.act(bob, |agent, now| agent.answer(now, his, media(5000, SEND_RECV))).unwrap();
+        net.act(bob, |agent, now| {
+            agent.answer(now, his, media(5000, SEND_RECV))
+        })
+        .unwrap();
         let up = |event: &Event| matches!(event, Event::Confirmed { .. });
-        assert!(until(&mut net, secs(32), |net| has(net, bob, up)), "seed {seed}");
+        assert!(
+            until(&mut net, secs(32), |net| has(net, bob, up)),
+            "seed {seed}"
+        );
         let accepted = |event: &Event| matches!(event, Event::Accepted { .. });
         assert!(has(&net, alice, accepted), "seed {seed}");
 
         let hold = Some(media(4000, Direction::SendOnly));
-        net.act(alice, |agent, now| agent.reinvite(now, hers, hold)).unwrap();
+        net.act(alice, |agent, now| agent.reinvite(now, hers, hold))
+            .unwrap();
         let asked = |event: &Event| matches!(event, Event::Updated { .. });
-        assert!(until(&mut net, secs(32), |net| has(net, bob, asked)), "seed {seed}");
+        assert!(
+            until(&mut net, secs(32), |net| has(net, bob, asked)),
+            "seed {seed}"
+        );
         let answer = Ok(media(5000, SEND_RECV));
-        net.act(bob, |agent, now| agent.answer_update(now, his, answer)).unwrap();
+        net.act(bob, |agent, now| agent.answer_update(now, his, answer))
+            .unwrap();
         let held = |event: &Event| matches!(event, Event::UpdateAccepted { .. });
         let both = |net: &Net| has(net, alice, held) && has(net, bob, held);
         assert!(until(&mut net, secs(32), both), "seed {seed}");
 
-        net.act(bob, |agent, now| agent.hang_up(now, his, None)).unwrap();
-        assert!(until(&mut net, secs(32), |net| net.end_of(alice, hers).is_some()), "seed {seed}");
-        assert_eq!(net.end_of(alice, hers).unwrap().kind, EndKind::RemoteBye, "seed {seed}");
+        net.act(bob, |agent, now| agent.hang_up(now, his, None))
+            .unwrap();
+        assert!(
+            until(&mut net, secs(32), |net| net.end_of(alice, hers).is_some()),
+            "seed {seed}"
+        );
+        assert_eq!(
+            net.end_of(alice, hers).unwrap().kind,
+            EndKind::RemoteBye,
+            "seed {seed}"
+        );
         net.run_for(secs(70));
         for node in [alice, bob] {
             assert!(net.agent(node).is_idle(), "seed {seed}");
@@ -95,11 +123,22 @@ fn at_thirty_percent_loss_a_call_comes_about_changes_and_ends() {
 #[test]
 fn whoever_wins_the_race_of_answer_and_cancel_both_sides_end() {
     for seed in 0..300 {
-        let wire = Wire { latency: ms(30), jitter: ms(30), ..Wire::default() };
-        let transport = if seed % 4 == 0 { TransportKind::Tcp } else { TransportKind::Udp };
+        let wire = Wire {
+            latency: ms(30),
+            jitter: ms(30),
+            ..Wire::default()
+        };
+        let transport = if seed % 4 == 0 {
+            TransportKind::Tcp
+        } else {
+            TransportKind::Udp
+        };
         let (mut net, alice, bob) = pair(seed, transport, wire);
         let hers = dial(&mut net, alice);
-        assert!(until(&mut net, secs(2), |net| net.incoming(bob).is_some()), "seed {seed}");
+        assert!(
+            until(&mut net, secs(2), |net| net.incoming(bob).is_some()),
+            "seed {seed}"
+        );
         let his = net.incoming(bob).unwrap();
         let mut dice = SeededEntropy::new(seed);
         let (first, second) = (dice.below(90), dice.below(90));
@@ -111,20 +150,28 @@ fn whoever_wins_the_race_of_answer_and_cancel_both_sides_end() {
             gone = at;
             // Either may find the session over already: that is the race.
             let _ = if answers {
-                net.act(bob, |agent, now| agent.answer(now, his, media(5000, SEND_RECV)))
+                net.act(bob, |agent, now| {
+                    agent.answer(now, his, media(5000, SEND_RECV))
+                })
             } else {
                 net.act(alice, |agent, now| agent.hang_up(now, hers, None))
             };
         }
         net.run_for(secs(120));
-        let (hers, his) = (net.end_of(alice, hers).unwrap(), net.end_of(bob, his).unwrap());
+        let (hers, his) = (
+            net.end_of(alice, hers).unwrap(),
+            net.end_of(bob, his).unwrap(),
+        );
         let fits = match his.kind {
             EndKind::RemoteCancel => hers.kind == EndKind::LocalCancel,
             EndKind::RemoteBye => matches!(hers.kind, EndKind::LocalCancel | EndKind::LocalBye),
             _ => false,
         };
         assert!(fits, "seed {seed}: {hers:?} {his:?}");
-        assert!(net.agent(alice).is_idle() && net.agent(bob).is_idle(), "seed {seed}");
+        assert!(
+            net.agent(alice).is_idle() && net.agent(bob).is_idle(),
+            "seed {seed}"
+        );
     }
 }
 
@@ -136,7 +183,10 @@ fn do_something(net: &mut Net, node: Node, dice: &mut SeededEntropy, started: &m
         let other = if node == Node::first() { 2 } else { 1 };
         let uri = format!("sip:x@192.0.2.{other}").parse().unwrap();
         let offer = (dice.below(3) > 0).then(|| media(4000, SEND_RECV));
-        started.extend(net.act(node, |agent, now| agent.invite(now, &uri, offer)).ok());
+        started.extend(
+            net.act(node, |agent, now| agent.invite(now, &uri, offer))
+                .ok(),
+        );
         return;
     };
     let said = media(5000 + 2 * u16::try_from(dice.below(50)).unwrap(), SEND_RECV);
@@ -167,7 +217,11 @@ fn whatever_two_apps_do_on_whatever_wire_every_session_ends_once() {
             loss_percent: dice.below(40),
             duplicate_percent: dice.below(20),
         };
-        let transport = if dice.below(3) == 0 { TransportKind::Tcp } else { TransportKind::Udp };
+        let transport = if dice.below(3) == 0 {
+            TransportKind::Tcp
+        } else {
+            TransportKind::Udp
+        };
         let (mut net, alice, bob) = pair(seed, transport, wire);
         let mut started = [Vec::new(), Vec::new()];
         for _ in 0..60 {
@@ -183,17 +237,25 @@ fn whatever_two_apps_do_on_whatever_wire_every_session_ends_once() {
         for node in [alice, bob] {
             let left: Vec<SessionId> = net.agent(node).sessions().collect();
             for session in left {
-                net.act(node, |agent, now| agent.hang_up(now, session, None)).unwrap();
+                net.act(node, |agent, now| agent.hang_up(now, session, None))
+                    .unwrap();
             }
         }
         // Longer than any timer: an answer owed, a ring limit, a transaction.
         net.run_for(secs(600));
         for (node, started) in [(alice, &started[0]), (bob, &started[1])] {
             let ends = ends(&net, node, started);
-            assert!(ends.values().all(|times| *times == 1), "seed {seed}: {ends:?}");
+            assert!(
+                ends.values().all(|times| *times == 1),
+                "seed {seed}: {ends:?}"
+            );
             assert!(net.agent(node).is_idle(), "seed {seed}");
             assert_eq!(net.agent(node).open_transactions(), (0, 0), "seed {seed}");
-            assert_eq!(net.agent(node).poll_timeout(), None, "seed {seed}: a timer is left");
+            assert_eq!(
+                net.agent(node).poll_timeout(),
+                None,
+                "seed {seed}: a timer is left"
+            );
         }
     }
 }
@@ -201,7 +263,10 @@ fn whatever_two_apps_do_on_whatever_wire_every_session_ends_once() {
 #[test]
 fn an_agent_in_a_call_survives_garbage_and_its_own_messages_bent() {
     let (mut net, (alice, hers), (bob, his)) = crate::calls::connected(40, TransportKind::Udp);
-    net.act(alice, |a, now| a.reinvite(now, hers, Some(media(4002, SEND_RECV)))).unwrap();
+    net.act(alice, |a, now| {
+        a.reinvite(now, hers, Some(media(4002, SEND_RECV)))
+    })
+    .unwrap();
     net.run_for(ms(100));
     let seen: Vec<Vec<u8>> = net.sent.iter().map(|(.., bytes)| bytes.clone()).collect();
     let strangers = SocketAddr::from(([203, 0, 113, 5], 9999));
@@ -237,7 +302,8 @@ fn an_agent_in_a_call_survives_garbage_and_its_own_messages_bent() {
     for node in [alice, bob] {
         let left: Vec<SessionId> = net.agent(node).sessions().collect();
         for session in left {
-            net.act(node, |agent, now| agent.hang_up(now, session, None)).unwrap();
+            net.act(node, |agent, now| agent.hang_up(now, session, None))
+                .unwrap();
         }
     }
     net.run_for(secs(600));
@@ -268,7 +334,10 @@ fn a_flood_of_calls_stays_within_its_bounds() {
     }
     net.run_for(ms(100));
     let rung = |event: &Event| matches!(event, Event::Incoming(_));
-    assert_eq!(net.events(alice).iter().filter(|event| rung(event)).count(), 16);
+    assert_eq!(
+        net.events(alice).iter().filter(|event| rung(event)).count(),
+        16
+    );
     assert_eq!(net.agent(alice).open_transactions(), (0, 512));
     assert!(net.response(486).is_some() && net.response(503).is_some());
     net.run_for(secs(400));
