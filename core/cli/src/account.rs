@@ -1,0 +1,139 @@
+//! The account flags, as an account.
+
+use std::io::IsTerminal;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tandem_engine::phone::SipAccount;
+use tandem_engine::{AccountState, Engine, Event, EventStream, TransportKind};
+use tandem_types::{AccountId, Pii};
+
+use crate::args::{AccountArgs, TransportArg};
+use crate::exit::{Exit, registration_token};
+use crate::report::Report;
+use crate::{Failure, signals};
+
+/// Where a password may be left for us.
+const PASSWORD_VARIABLE: &str = "TANDEM_PASSWORD";
+
+/// The account that is used, and where it can be reached.
+pub struct Used {
+    pub id: AccountId,
+    pub local: SocketAddr,
+    /// Whether there is a server to sign in at.
+    pub registers: bool,
+}
+
+/// Adds the account of the command line to the engine.
+pub async fn add(engine: &Engine, args: &AccountArgs) -> Result<Used, Failure> {
+    let account = account(args)?;
+    let registers = account.registrar.is_some();
+    let (id, local) = engine
+        .add_account(account)
+        .await
+        .map_err(|error| Failure::new(Exit::Internal, error))?;
+    Ok(Used {
+        id,
+        local,
+        registers,
+    })
+}
+
+/// Signs in and waits for what comes of it.
+pub async fn sign_in(
+    engine: &Engine,
+    used: &Used,
+    events: &mut EventStream,
+    report: &Report,
+) -> Result<(), Failure> {
+    if !used.registers {
+        return Ok(());
+    }
+    report.registering();
+    engine
+        .register(used.id)
+        .await
+        .map_err(|error| Failure::new(Exit::Internal, error))?;
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = signals::stop() => return Err(Failure::new(Exit::NotRegistered, "stopped")),
+        };
+        let Some(event) = event else {
+            return Err(Failure::new(Exit::Internal, "the engine stopped"));
+        };
+        let Event::Account(account) = event else {
+            continue;
+        };
+        match account.state {
+            AccountState::Online { expires } => {
+                report.registered(expires);
+                return Ok(());
+            }
+            AccountState::Failed { reason, .. } => {
+                let word = registration_token(reason);
+                report.registration_failed(word, &reason.to_string());
+                return Err(Failure::new(
+                    Exit::NotRegistered,
+                    format!("cannot sign in: {reason}"),
+                ));
+            }
+            AccountState::Offline | AccountState::Connecting => {}
+        }
+    }
+}
+
+fn account(args: &AccountArgs) -> Result<SipAccount, Failure> {
+    let transport = match args.transport {
+        TransportArg::Udp => TransportKind::Udp,
+        TransportArg::Tcp => TransportKind::Tcp,
+    };
+    let Some(address) = &args.account else {
+        let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        return Ok(SipAccount::direct(args.bind.unwrap_or(anywhere), transport));
+    };
+    let address = if address.contains(':') {
+        address.clone()
+    } else {
+        format!("sip:{address}")
+    };
+    let server = match &args.registrar {
+        Some(server) => server.strip_prefix("sip:").unwrap_or(server).to_owned(),
+        None => address
+            .rsplit_once('@')
+            .map_or("", |(_, host)| host)
+            .to_owned(),
+    };
+    if server.is_empty() {
+        let text = "the account needs a host: --account sip:alice@example.org";
+        return Err(Failure::new(Exit::Usage, text));
+    }
+    Ok(SipAccount {
+        address: Pii::new(address),
+        display_name: None,
+        registrar: Some(Pii::new(server)),
+        user: args.user.clone().map(Pii::new),
+        password: password(args)?.map(Pii::new),
+        transport,
+        bind: args.bind,
+        expires: Duration::from_secs(u64::from(args.expires)),
+    })
+}
+
+/// From the file, the environment, or the person, in this order; a script that gives none has none.
+fn password(args: &AccountArgs) -> Result<Option<String>, Failure> {
+    if let Some(path) = &args.password_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))?;
+        return Ok(Some(text.lines().next().unwrap_or_default().to_owned()));
+    }
+    if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
+        return Ok(Some(password));
+    }
+    if !std::io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    let password = rpassword::prompt_password("Password: ")
+        .map_err(|error| Failure::new(Exit::Usage, format!("no password: {error}")))?;
+    Ok(Some(password))
+}
