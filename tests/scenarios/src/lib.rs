@@ -1,1 +1,1 @@
-//! Tandem tests: scenarios.
+//! Stories over `tandem-world`, in virtual time: see `tests/stories`.

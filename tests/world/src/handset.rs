@@ -73,9 +73,8 @@ impl Handset {
             instance_id: "urn:uuid:00000000-0000-4000-8000-000000000001".into(),
             max_calls: 4,
         };
-        let fresh = move || -> Box<dyn Entropy> {
-            Box::new(SeededEntropy::new(entropy.next_u64()))
-        };
+        let fresh =
+            move || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(entropy.next_u64())) };
         let mut phone = Phone::new(config, fresh, now, WALL);
         let account = SipAccount {
             address: Pii::new(setup.address),
@@ -87,8 +86,13 @@ impl Handset {
             bind: None,
             expires: Duration::from_secs(120),
         };
-        let local = LocalAddresses { udp: Some(SocketAddr::new(setup.ip, SIP_PORT)), tcp: None };
-        phone.add_account(ACCOUNT, &account, local).expect("a sound account");
+        let local = LocalAddresses {
+            udp: Some(SocketAddr::new(setup.ip, SIP_PORT)),
+            tcp: None,
+        };
+        phone
+            .add_account(ACCOUNT, &account, local)
+            .expect("a sound account");
         Self {
             phone,
             ip: setup.ip,
@@ -112,20 +116,27 @@ impl Handset {
 
     /// Signs in.
     pub fn register(&mut self, now: Instant) {
-        self.phone.register(now, ACCOUNT).expect("there is one account");
+        self.phone
+            .register(now, ACCOUNT)
+            .expect("there is one account");
         self.drain(now);
     }
 
     /// Whether the server knows where it is.
     pub fn is_registered(&self) -> bool {
         let accounts = self.phone.snapshot().accounts;
-        accounts.iter().all(|account| matches!(account.state, AccountState::Online { .. }))
+        accounts
+            .iter()
+            .all(|account| matches!(account.state, AccountState::Online { .. }))
     }
 
     /// Calls `target`.
     pub fn calls(&mut self, now: Instant, target: &str) -> CallId {
         let audio = self.audio();
-        let call = self.phone.place_call(now, ACCOUNT, target, audio).expect("a call to place");
+        let call = self
+            .phone
+            .place_call(now, ACCOUNT, target, audio)
+            .expect("a call to place");
         self.drain(now);
         call
     }
@@ -142,13 +153,17 @@ impl Handset {
     /// Does something with its one call.
     pub fn does(&mut self, now: Instant, command: Command) {
         let call = self.current().expect("a call");
-        self.phone.command(now, &call, command).expect("a command that fits");
+        self.phone
+            .command(now, &call, command)
+            .expect("a command that fits");
         self.drain(now);
     }
 
     /// Does something with one of its calls.
     pub fn command(&mut self, now: Instant, call: &CallId, command: Command) {
-        self.phone.command(now, call, command).expect("a command that fits");
+        self.phone
+            .command(now, call, command)
+            .expect("a command that fits");
         self.drain(now);
     }
 
@@ -162,7 +177,9 @@ impl Handset {
     /// The call that rings here.
     pub fn ringing(&self) -> Option<CallId> {
         let mut calls = self.phone.calls();
-        calls.find(|call| call.state == CallState::Incoming).map(|call| call.id.clone())
+        calls
+            .find(|call| call.state == CallState::Incoming)
+            .map(|call| call.id.clone())
     }
 
     /// The call that has not ended.
@@ -172,10 +189,14 @@ impl Handset {
 
     /// What its newest call is doing, or did last.
     pub fn state(&self) -> Option<CallState> {
-        let mut pictures = self.events.iter().rev().filter_map(|(_, event)| match event {
-            Event::Call(call) => Some(call.state),
-            _ => None,
-        });
+        let mut pictures = self
+            .events
+            .iter()
+            .rev()
+            .filter_map(|(_, event)| match event {
+                Event::Call(call) => Some(call.state),
+                _ => None,
+            });
         pictures.next()
     }
 
@@ -222,9 +243,15 @@ impl Handset {
     }
 
     fn audio(&self) -> Audio {
-        let source: Box<dyn AudioSource> =
-            if self.voice > 0.0 { Box::new(Tone::new(self.voice)) } else { Box::new(Silence) };
-        Audio { source, sink: Box::new(Drum(self.ear.clone())) }
+        let source: Box<dyn AudioSource> = if self.voice > 0.0 {
+            Box::new(Tone::new(self.voice))
+        } else {
+            Box::new(Silence)
+        };
+        Audio {
+            source,
+            sink: Box::new(Drum(self.ear.clone())),
+        }
     }
 
     fn drain(&mut self, now: Instant) {
@@ -248,12 +275,14 @@ impl Handset {
                             ),
                         },
                         // This world has datagrams only; streams are tried on real sockets.
-                        Destination::Connection(_) | Destination::Stream(_) => self.phone.handle_send_failed(
-                            now,
-                            account,
-                            transmit.id,
-                            TransportError::Unreachable,
-                        ),
+                        Destination::Connection(_) | Destination::Stream(_) => {
+                            self.phone.handle_send_failed(
+                                now,
+                                account,
+                                transmit.id,
+                                TransportError::Unreachable,
+                            )
+                        }
                     }
                 }
                 Output::CloseConnection { .. } => {}
@@ -263,7 +292,10 @@ impl Handset {
                     self.media.insert(port, (call.clone(), Component::Rtp));
                     self.media.insert(port + 1, (call.clone(), Component::Rtcp));
                     let at = |port| SocketAddr::new(self.ip, port);
-                    let ports = MediaPorts { rtp: at(port), rtcp: at(port + 1) };
+                    let ports = MediaPorts {
+                        rtp: at(port),
+                        rtcp: at(port + 1),
+                    };
                     self.phone.handle_media_opened(now, &call, Some(ports));
                 }
                 Output::Media { call, datagram } => {
@@ -294,7 +326,8 @@ impl Node for Handset {
         if local.port() == SIP_PORT {
             self.phone.handle_sip_datagram(now, ACCOUNT, from, bytes);
         } else if let Some((call, component)) = self.media.get(&local.port()).cloned() {
-            self.phone.handle_media_datagram(now, &call, component, from, bytes);
+            self.phone
+                .handle_media_datagram(now, &call, component, from, bytes);
         }
         self.drain(now);
     }
@@ -318,7 +351,10 @@ struct Drum(Ear);
 
 impl AudioSink for Drum {
     fn write(&mut self, frame: &Frame) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(frame);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend_from_slice(frame);
     }
 }
 

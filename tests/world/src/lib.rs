@@ -1,6 +1,7 @@
 //! The world the tests and the demo live in: what surrounds two phones.
 //!
 //! - [`demo`]: two phones as processes and one call between them, judged.
+//! - [`town`]: people who call each other through a registrar, in virtual time; [`handset`] is one phone of it.
 //! - [`net`]: a network in virtual time for sans-IO phones, with loss, jitter and a printed seed.
 //! - [`sip_registrar`]: a loopback registrar and forking proxy, sans-IO and on real sockets.
 //! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
@@ -8,7 +9,9 @@
 
 pub mod audio;
 pub mod demo;
+pub mod handset;
 pub mod net;
 pub mod sip_registrar;
 pub mod speech;
+pub mod town;
 pub mod voices;

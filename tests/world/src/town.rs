@@ -52,15 +52,21 @@ impl Town {
         world.set_default_link(Link::clean(Duration::from_millis(20)));
         let names = ["alice", "bob", "carol"];
         let passwords = names.map(|name| format!("secret-{name}"));
-        let mut users: Vec<(&str, &str)> =
-            names.into_iter().zip(passwords.iter().map(String::as_str)).collect();
+        let mut users: Vec<(&str, &str)> = names
+            .into_iter()
+            .zip(passwords.iter().map(String::as_str))
+            .collect();
         users.push(("mallory", "not what she types"));
         let mut config = Config::with_users(&users);
         change(&mut config);
         let seed = world.fork_entropy().next_u64();
         let registrar = Registrar::new(config, SocketAddr::new(REGISTRAR, 5060), world.now(), seed);
         let registrar = world.add(REGISTRAR, RegistrarNode { registrar });
-        Self { world, registrar, next_ip: 10 }
+        Self {
+            world,
+            registrar,
+            next_ip: 10,
+        }
     }
 
     /// People with a phone each; nobody is signed in yet.
@@ -93,7 +99,11 @@ impl Town {
             let now = self.world.now();
             self.world.node_mut(person).register(now);
         }
-        let all = |town: &Self| people.iter().all(|person| town.phone(*person).is_registered());
+        let all = |town: &Self| {
+            people
+                .iter()
+                .all(|person| town.phone(*person).is_registered())
+        };
         assert!(self.until(all), "not everybody could sign in");
     }
 
@@ -143,7 +153,10 @@ impl Town {
     /// `caller` calls `callee` by `name`, who answers; both can talk when it returns.
     pub fn connected(&mut self, caller: Person, callee: Person, name: &str) {
         self.calls(caller, name);
-        assert!(self.until(|town| town.phone(callee).ringing().is_some()), "it never rang");
+        assert!(
+            self.until(|town| town.phone(callee).ringing().is_some()),
+            "it never rang"
+        );
         self.answers(callee);
         let both = |town: &Self| town.phone(caller).is_active() && town.phone(callee).is_active();
         assert!(self.until(both), "they never could talk");

@@ -1,0 +1,11 @@
+//! How the whole phone behaves: engine, call machine, SIP and media together, over a network that loses
+//! packets, in virtual time. Every story prints its seed; `TANDEM_SEED` repeats one.
+
+mod bad_networks;
+mod basic_call;
+mod ear;
+mod history;
+mod hold_and_keys;
+mod no_call;
+mod signing_in;
+mod vanishing;
