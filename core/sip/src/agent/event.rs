@@ -46,7 +46,7 @@ pub enum Event {
     /// The account's registration changed.
     Registration(RegistrationEvent),
     /// Somebody calls. Ring, answer or reject.
-    Incoming(Incoming),
+    Incoming(Box<Incoming>),
     /// An outgoing call got a provisional response with a To-tag, or moved on (`181`, `182`).
     Progress {
         /// Which call.

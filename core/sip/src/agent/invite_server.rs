@@ -115,13 +115,13 @@ impl Session {
             give_up_with,
             early: None,
         });
-        core.tell(Event::Incoming(Incoming {
+        core.tell(Event::Incoming(Box::new(Incoming {
             session: id,
             from: Pii::new(from),
             asserted: asserted.map(Pii::new),
             to: Pii::new(to),
             offer,
-        }));
+        })));
         Ok(session)
     }
 
@@ -256,14 +256,11 @@ impl Session {
 
     /// The ACK of a 2xx.
     pub(super) fn on_ack(&mut self, core: &mut Core, now: Instant, ack: &Request) {
-        if !self
+        let number = number_of(ack);
+        let answered = self
             .answered
-            .as_ref()
-            .is_some_and(|answered| answered.sequence == number_of(ack))
-        {
-            return;
-        }
-        let Some(answered) = self.answered.take() else {
+            .take_if(|answered| answered.sequence == number);
+        let Some(answered) = answered else {
             return;
         };
         if let Some(reason) = self.bye_owed.take() {

@@ -14,7 +14,6 @@ fn bob_uri() -> Uri {
 }
 
 fn pair(seed: u64, transport: TransportKind) -> (Net, Node, Node) {
-    println!("seed {seed}");
     let mut net = Net::new(seed);
     let alice = net.phone("alice", 1, transport);
     let bob = net.phone("bob", 2, transport);

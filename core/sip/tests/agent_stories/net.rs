@@ -302,7 +302,7 @@ impl Net {
                 hop,
             } => {
                 self.act(to.0, |a, now| {
-                    a.handle_connected(now, to.1, local, remote, hop)
+                    a.handle_connected(now, to.1, local, remote, hop);
                 });
             }
             Parcel::Disconnected { to } => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tandem_sip::agent::{
     AgentConfig, Event, LocalAddresses, RegistrationEvent, RegistrationFailure, TransportKind,
+    UserAgent,
 };
 use tandem_sip::digest::{Credentials, DigestRequest, Verifier, VerifierConfig};
 use tandem_sip::message::{Message, NameAddr, Request, Response, StatusCode};
@@ -149,7 +150,7 @@ fn start(config: AgentConfig) -> (Net, Node, Registrar) {
     let mut net = Net::new(50);
     let alice = net.add(config);
     let registrar = Registrar::new(&net);
-    net.act(alice, |agent, now| agent.register(now));
+    net.act(alice, UserAgent::register);
     (net, alice, registrar)
 }
 
@@ -332,7 +333,7 @@ fn unregistering_removes_the_contact() {
     registrar.serve(&mut net, alice, secs(1));
     assert_eq!(registrar.bindings.len(), 1);
     news(&mut net, alice);
-    net.act(alice, |agent, now| agent.unregister(now));
+    net.act(alice, UserAgent::unregister);
     registrar.serve(&mut net, alice, secs(1));
     assert_eq!(news(&mut net, alice), [RegistrationEvent::Unregistered]);
     assert_eq!(registrar.bindings.len(), 0);
@@ -352,7 +353,7 @@ fn another_network_means_another_contact_at_once() {
     };
     registrar.sees = local.udp;
     net.act(alice, |agent, now| {
-        agent.handle_local_address_change(now, local)
+        agent.handle_local_address_change(now, local);
     });
     registrar.serve(&mut net, alice, secs(1));
     assert_eq!(news(&mut net, alice), [registered(600)]);
@@ -375,7 +376,7 @@ fn the_nat_binding_is_kept_open_only_while_registered() {
             .count()
     };
     assert_eq!(keep_alives(&net), 4, "every 25 s");
-    net.act(alice, |agent, now| agent.unregister(now));
+    net.act(alice, UserAgent::unregister);
     registrar.serve(&mut net, alice, secs(100));
     assert_eq!(keep_alives(&net), 4);
 }
@@ -406,7 +407,7 @@ fn on_tcp_a_broken_connection_is_replaced_and_the_account_registers_anew() {
     let alice = net.add(config);
     let mut registrar = Registrar::new(&net);
     registrar.sees = Some("192.0.2.1:40001".parse().unwrap());
-    net.act(alice, |agent, now| agent.register(now));
+    net.act(alice, UserAgent::register);
     registrar.serve(&mut net, alice, secs(1));
     assert_eq!(news(&mut net, alice), [registered(600)]);
     let first = net.line().unwrap();
@@ -439,7 +440,7 @@ fn on_tcp_a_server_that_never_pongs_is_not_given_up() {
     net.listen(server_at());
     let alice = net.add(config);
     let mut registrar = Registrar::new(&net);
-    net.act(alice, |agent, now| agent.register(now));
+    net.act(alice, UserAgent::register);
     registrar.serve(&mut net, alice, secs(300));
     let pings = net
         .sent
