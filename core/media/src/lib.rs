@@ -10,6 +10,7 @@
 //! ```
 
 mod codecs;
+pub mod devices;
 mod dsp;
 mod frame;
 pub mod io;
@@ -17,6 +18,15 @@ mod jitter;
 pub mod negotiate;
 mod rtcp;
 mod session;
+#[cfg(test)]
+mod testing {
+    //! The one real instant that virtual time starts from.
+
+    #[expect(clippy::disallowed_methods, reason = "the origin of virtual time")]
+    pub(crate) fn origin() -> std::time::Instant {
+        std::time::Instant::now()
+    }
+}
 mod transport;
 
 pub use codecs::{AudioCodec, CodecError, OpusHints, UnknownCodec};

@@ -93,4 +93,5 @@ fn from_i16(sample: i16) -> f32 {
 }
 
 #[cfg(test)]
-mod codecs_tests;
+#[path = "codecs_tests.rs"]
+mod tests;

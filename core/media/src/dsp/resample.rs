@@ -5,6 +5,14 @@
 //! table row per output phase; others read between two rows. [`Resampler::trim`] bends the ratio a little
 //! so that two devices with clocks of their own can be kept together.
 
+#![cfg_attr(
+    not(any(feature = "cpal", target_os = "android", target_os = "ios")),
+    allow(
+        dead_code,
+        reason = "only live devices have a clock of their own to follow"
+    )
+)]
+
 use std::f64::consts::PI;
 
 /// Zero crossings of the sinc on each side.
@@ -121,9 +129,10 @@ impl Resampler {
     }
 
     fn sample(&self, window: &[f32]) -> f32 {
-        let scaled = u128::from(self.phase) * u128::from(self.rows);
-        let row = (scaled / u128::from(self.phases)) as usize;
-        let remainder = (scaled % u128::from(self.phases)) as f64 / self.phases as f64;
+        // At most 192 000 000 000 phases times 512 rows: far from overflowing.
+        let scaled = self.phase * self.rows;
+        let row = (scaled / self.phases) as usize;
+        let remainder = (scaled % self.phases) as f64 / self.phases as f64;
         let value = dot(window, self.row(row));
         if remainder == 0.0 {
             return value;

@@ -5,8 +5,6 @@
 
 mod delay;
 mod playout;
-#[cfg(test)]
-mod playout_tests;
 mod queue;
 
 pub(crate) use playout::{Played, Playout, PlayoutStats};

@@ -477,3 +477,7 @@ impl Playout {
 fn micros_of(samples: i64) -> i64 {
     samples.saturating_mul(1000) / SAMPLES_PER_MS as i64
 }
+
+#[cfg(test)]
+#[path = "playout_tests.rs"]
+mod tests;

@@ -4,8 +4,6 @@
 //! stay in step. Pure functions: what they need of the past, the caller hands in.
 
 mod formats;
-#[cfg(test)]
-mod negotiate_tests;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -373,3 +371,7 @@ fn rejected(stream: &Stream) -> Stream {
         packet_ms: None,
     }
 }
+
+#[cfg(test)]
+#[path = "negotiate_tests.rs"]
+mod tests;

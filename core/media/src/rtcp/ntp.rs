@@ -50,6 +50,7 @@ pub(crate) fn round_trip(now_ntp: u64, last_report: u32, delay: u32) -> Option<D
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::origin;
 
     #[test]
     fn the_example_of_the_rfc() {
@@ -63,7 +64,7 @@ mod tests {
 
     #[test]
     fn wall_time_runs_with_the_monotonic_clock() {
-        let start = Instant::now();
+        let start = origin();
         let clock = WallClock::new(start, Duration::from_secs(1_800_000_000));
         let later = clock.ntp(start + Duration::from_millis(1500));
         assert_eq!(later.wrapping_sub(clock.ntp(start)), 3 << 31);

@@ -85,10 +85,11 @@ mod tests {
     use tandem_types::SeededEntropy;
 
     use super::*;
+    use crate::testing::origin;
 
     #[test]
     fn reports_come_every_five_seconds_on_average_and_never_in_step() {
-        let start = Instant::now();
+        let start = origin();
         let mut entropy = SeededEntropy::new(3);
         let mut schedule = Schedule::new(start);
         schedule.start(start, &mut entropy);

@@ -109,10 +109,11 @@ impl Liveness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::origin;
 
     #[test]
     fn three_seconds_without_anything_are_an_outage_said_once() {
-        let start = Instant::now();
+        let start = origin();
         let at = |ms| start + Duration::from_millis(ms);
         let mut liveness = Liveness::new(start);
         assert_eq!(liveness.poll_timeout(), None);
@@ -127,7 +128,7 @@ mod tests {
 
     #[test]
     fn who_is_held_is_missed_only_by_its_own_rhythm_of_reports() {
-        let start = Instant::now();
+        let start = origin();
         let at = |s| start + Duration::from_secs(s);
         let mut liveness = Liveness::new(start);
         liveness.expect_media(at(0), false);

@@ -102,6 +102,7 @@ impl Latch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::origin;
 
     fn address(last: u8) -> SocketAddr {
         SocketAddr::from(([192, 0, 2, last], 4000))
@@ -109,7 +110,7 @@ mod tests {
 
     #[test]
     fn packets_go_to_where_they_come_from() {
-        let now = Instant::now();
+        let now = origin();
         let mut latch = Latch::default();
         assert_eq!(latch.target(), None);
         latch.set_signalled(address(1));
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn another_source_takes_over_only_when_the_first_is_quiet() {
-        let start = Instant::now();
+        let start = origin();
         let at = |ms| start + Duration::from_millis(ms);
         let mut latch = Latch::default();
         latch.set_signalled(address(1));
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_new_signalled_address_is_believed_and_zero_means_nowhere() {
-        let now = Instant::now();
+        let now = origin();
         let mut latch = Latch::default();
         latch.handle(now, address(2), 5);
         latch.set_signalled(address(1));

@@ -70,18 +70,18 @@ pub fn found_after(
     threshold: f32,
 ) -> f32 {
     const PIECE: usize = 2880;
-    // Every fourth sample is enough to compare, and sixteen times faster.
+    // Every eighth sample is enough to compare, and 64 times faster.
     let thin = |signal: &[f32]| -> Vec<f32> {
         signal
-            .chunks_exact(4)
-            .map(|c| c.iter().sum::<f32>() / 4.0)
+            .chunks_exact(8)
+            .map(|c| c.iter().sum::<f32>() / 8.0)
             .collect()
     };
     let (heard, original) = (thin(heard), thin(original));
-    let piece = PIECE / 4;
-    let reach = delay_ms * 12;
+    let piece = PIECE / 8;
+    let reach = delay_ms * 6;
     let (mut pieces, mut good) = (0, 0);
-    for start in (seconds * 12_000..heard.len().saturating_sub(piece)).step_by(piece * 3) {
+    for start in (seconds * 6_000..heard.len().saturating_sub(piece)).step_by(piece * 3) {
         let sample = &heard[start..start + piece];
         let power: f32 = sample.iter().map(|s| s * s).sum();
         if power < 1e-3 * piece as f32 {
