@@ -1,5 +1,6 @@
 //! What an agent is told once: who it is, how it reaches its server, and its limits.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use crate::transaction::{Timers, TransportKind};
 /// What a [`UserAgent`](super::UserAgent) is and how it behaves.
 ///
 /// [`AgentConfig::new`] fills everything but the identity with values that fit a phone; set what differs.
-#[derive(Clone, Debug)]
+/// `Debug` shows nothing that names a person or a place.
+#[derive(Clone)]
 pub struct AgentConfig {
     /// Address of record: what goes into From, and what REGISTER binds.
     pub aor: Uri,
@@ -67,13 +69,31 @@ impl AgentConfig {
     }
 }
 
-/// The addresses that go into Via and Contact.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+impl fmt::Debug for AgentConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentConfig")
+            .field("has_registrar", &self.registrar.is_some())
+            .field("has_credentials", &self.credentials.is_some())
+            .field("transport", &self.transport)
+            .field("expires", &self.expires)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The addresses that go into Via and Contact. `Debug` says only which there are.
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct LocalAddresses {
     /// The UDP socket's address.
     pub udp: Option<SocketAddr>,
     /// The TCP listener's address. Without one, an open connection's own address is used.
     pub tcp: Option<SocketAddr>,
+}
+
+impl fmt::Debug for LocalAddresses {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (udp, tcp) = (self.udp.is_some(), self.tcp.is_some());
+        write!(f, "LocalAddresses(udp: {udp}, tcp: {tcp})")
+    }
 }
 
 /// What happens to a request that is too large for a datagram.

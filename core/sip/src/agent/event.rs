@@ -1,5 +1,6 @@
 //! What an agent says: messages for the wire, and news for the app.
 
+use std::fmt;
 use std::time::Duration;
 
 use tandem_types::{EndReason, MediaDescription, Pii};
@@ -19,8 +20,8 @@ pub enum Output {
     Event(Event),
 }
 
-/// One message, ready for the wire.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// One message, ready for the wire. `Debug` shows its size only.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Transmit {
     /// For `handle_send_failed`.
     pub id: TransmitId,
@@ -28,6 +29,13 @@ pub struct Transmit {
     pub to: Destination,
     /// The message.
     pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, to, length) = (self.id, &self.to, self.bytes.len());
+        write!(f, "Transmit({id:?} {to:?} {length} bytes)")
+    }
 }
 
 /// A SIP session: one INVITE with all its early forks, and the dialog it becomes. Unique within an agent.

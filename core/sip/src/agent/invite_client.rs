@@ -346,6 +346,12 @@ impl Session {
                 return;
             }
             300..=399 => self.take_alternatives(response),
+            // §21.6: nobody else needs to be asked.
+            600..=699 => {
+                if let Some(outgoing) = self.outgoing.as_mut() {
+                    outgoing.alternatives.clear();
+                }
+            }
             _ => {}
         }
         while let Some(target) = self.next_alternative() {

@@ -336,6 +336,8 @@ impl Registrar {
 
     pub(super) fn handle_timeout(&mut self, core: &mut Core, now: Instant) {
         if self.registration.poll_timeout().is_some_and(|at| at <= now) {
+            // Each renewal may find a NAT binding that changed since the last.
+            self.rewrites = 0;
             self.register(core, now);
         }
         if self.keep_alive_at.is_some_and(|at| at <= now) {

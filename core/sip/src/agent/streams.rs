@@ -12,7 +12,6 @@ use crate::transaction::{ConnectionId, Hop};
 /// More connections than a phone has peers.
 const MAX_STREAMS: usize = 64;
 
-#[derive(Debug)]
 struct Stream {
     local: SocketAddr,
     remote: SocketAddr,
@@ -36,7 +35,6 @@ pub(super) enum StreamCare {
     Dead(ConnectionId),
 }
 
-#[derive(Debug)]
 pub(super) struct Streams {
     keep_alive: KeepAlive,
     open: BTreeMap<ConnectionId, Stream>,

@@ -1,6 +1,7 @@
 //! The machines of all transactions of one agent, found by message, driven by time.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::time::Instant;
 
 use super::matching::{ClientKey, MergeKey, ReplyRoute, ServerKey};
@@ -86,8 +87,8 @@ pub enum Notice {
     ServerOver(ServerId),
 }
 
-/// One message to send.
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// One message to send. `Debug` shows its size only.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Outgoing {
     /// What it belongs to.
     pub id: TransmitId,
@@ -95,6 +96,13 @@ pub struct Outgoing {
     pub to: Destination,
     /// The message.
     pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (id, to, length) = (self.id, &self.to, self.bytes.len());
+        write!(f, "Outgoing({id:?} {to:?} {length} bytes)")
+    }
 }
 
 /// One-shot messages whose failure is still of interest.

@@ -1,5 +1,6 @@
 //! Where messages go and come from, in words a driver with sockets understands.
 
+use std::fmt;
 use std::net::SocketAddr;
 
 use crate::message::{Host, Uri};
@@ -40,8 +41,9 @@ impl TransportKind {
     }
 }
 
-/// The next element on a message's way: a name or address the driver resolves (RFC 3263).
-#[derive(Clone, Debug, Eq, PartialEq)]
+/// The next element on a message's way: a name or address the driver resolves (RFC 3263). `Debug` keeps it
+/// to itself: it may be a person's own machine.
+#[derive(Clone, Eq, PartialEq)]
 pub struct Hop {
     /// Name or address.
     pub host: Host,
@@ -49,6 +51,12 @@ pub struct Hop {
     pub port: Option<u16>,
     /// How to reach it.
     pub transport: TransportKind,
+}
+
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hop({:?} [personal])", self.transport)
+    }
 }
 
 /// A URI that leads nowhere this build can send to.
@@ -134,13 +142,22 @@ impl Destination {
     }
 }
 
-/// What a message came in on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+/// What a message came in on. `Debug` leaves the address out.
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Flow {
     /// A datagram from this address.
     Datagram(SocketAddr),
     /// A TCP connection with this remote address.
     Connection(ConnectionId, SocketAddr),
+}
+
+impl fmt::Debug for Flow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Datagram(_) => f.write_str("Datagram([personal])"),
+            Self::Connection(id, _) => write!(f, "Connection({id:?} [personal])"),
+        }
+    }
 }
 
 impl Flow {

@@ -454,3 +454,32 @@ fn on_tcp_a_server_that_never_pongs_is_not_given_up() {
         "one connection for all of it"
     );
 }
+
+#[test]
+fn a_nat_binding_that_changes_between_renewals_is_followed_each_time() {
+    let (mut net, alice, mut registrar) = start(account());
+    for turn in 0..6 {
+        registrar.sees = Some(SocketAddr::from(([203, 0, 113, 9], 30_000 + turn)));
+        registrar.serve(&mut net, alice, secs(562));
+        let bound = registrar.bindings.last().unwrap().uri.to_string();
+        assert_eq!(bound, format!("sip:alice@203.0.113.9:{}", 30_000 + turn));
+        assert_eq!(registrar.bindings.len(), 1);
+    }
+}
+
+#[test]
+fn what_is_logged_names_no_address() {
+    let (mut net, alice, _) = start(account());
+    let uri = "sip:bob@example.org".parse().unwrap();
+    let mut shown = format!("{:?}", net.agent(alice).config());
+    let mut agent = UserAgent::new(account(), Box::new(SeededEntropy::new(3)));
+    agent.register(net.now);
+    agent.invite(net.now, &uri, None).unwrap();
+    while let Some(output) = agent.poll_output() {
+        shown.push_str(&format!("{output:?}"));
+    }
+    net.take(alice);
+    for secret in ["alice", "bob", "example", "192.0.2", "secret"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
+}
