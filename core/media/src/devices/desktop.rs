@@ -34,10 +34,10 @@ impl AudioDevice for Desktop {
         let (plug, source) = microphone();
         let keeper = keep("microphone", move |alarm| {
             let device = default_input()?;
-            let config = device.default_input_config().map_err(failed)?;
+            let config = device.default_input_config().map_err(input_failed)?;
             let end = plug.microphone(config.sample_rate(), config.channels());
             let stream = input_stream(&device, config.sample_format(), config.into(), end, alarm)?;
-            stream.play().map_err(failed)?;
+            stream.play().map_err(input_failed)?;
             Ok(stream)
         })?;
         let source = source.kept_by(Box::new(keeper));
@@ -45,10 +45,10 @@ impl AudioDevice for Desktop {
         let (plug, sink) = loudspeaker();
         let keeper = keep("loudspeaker", move |alarm| {
             let device = default_output()?;
-            let config = device.default_output_config().map_err(failed)?;
+            let config = device.default_output_config().map_err(output_failed)?;
             let end = plug.loudspeaker(config.sample_rate(), config.channels());
             let stream = output_stream(&device, config.sample_format(), config.into(), end, alarm)?;
-            stream.play().map_err(failed)?;
+            stream.play().map_err(output_failed)?;
             Ok(stream)
         })?;
         let sink = sink.kept_by(Box::new(keeper));
@@ -71,11 +71,22 @@ fn default_output() -> Result<Device, DeviceError> {
         .ok_or(DeviceError::NoOutput)
 }
 
-fn failed(error: cpal::Error) -> DeviceError {
+/// What an error means; `missing` is what to say when the default device turns out not to exist, as ALSA
+/// has a default even on a machine without sound.
+fn meaning(error: cpal::Error, missing: DeviceError) -> DeviceError {
     match error.kind() {
         ErrorKind::PermissionDenied => DeviceError::NotAllowed,
+        ErrorKind::DeviceNotAvailable | ErrorKind::HostUnavailable => missing,
         _ => DeviceError::Failed(error.to_string()),
     }
+}
+
+fn input_failed(error: cpal::Error) -> DeviceError {
+    meaning(error, DeviceError::NoInput)
+}
+
+fn output_failed(error: cpal::Error) -> DeviceError {
+    meaning(error, DeviceError::NoOutput)
 }
 
 /// Whether a stream is beyond help, or only reports a hiccup.
@@ -142,7 +153,7 @@ where
     };
     device
         .build_input_stream(config, on_data, on_error, None)
-        .map_err(failed)
+        .map_err(input_failed)
 }
 
 fn output<T>(
@@ -164,5 +175,5 @@ where
     };
     device
         .build_output_stream(config, on_data, on_error, None)
-        .map_err(failed)
+        .map_err(output_failed)
 }

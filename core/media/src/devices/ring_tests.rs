@@ -39,10 +39,11 @@ fn clicks(sound: &[f32]) -> usize {
         .count()
 }
 
+/// 1500 ppm move 45 ms in the 30 s played here: more than the cushion. Real devices are ten times better.
 #[test]
 fn a_microphone_with_a_clock_of_its_own_is_heard_for_a_minute_without_a_click() {
-    for (rate, channels, ppm) in [(48_000, 1, 300.0), (44_100, 2, -300.0), (16_000, 1, 0.0)] {
-        let heard = capture(rate, channels, ppm, 60);
+    for (rate, channels, ppm) in [(48_000, 1, 1500.0), (44_100, 2, -1500.0), (16_000, 1, 0.0)] {
+        let heard = capture(rate, channels, ppm, 30);
         // After the start, when the first samples gather.
         let steady = &heard[48_000..];
         assert_eq!(clicks(steady), 0, "{rate} {ppm}");
@@ -56,13 +57,13 @@ fn a_microphone_with_a_clock_of_its_own_is_heard_for_a_minute_without_a_click() 
 
 #[test]
 fn a_loudspeaker_with_a_clock_of_its_own_never_runs_dry_or_over() {
-    for (rate, ppm) in [(48_000_u32, 300.0), (44_100, -300.0)] {
+    for (rate, ppm) in [(48_000_u32, 1500.0), (44_100, -1500.0)] {
         let (plug, mut sink) = loudspeaker();
         let mut end = plug.loudspeaker(rate, 2);
         let mut played = Vec::new();
         let mut taken = 0_u64;
         let mut phase = 0.0_f32;
-        for tick in 1..=(60 * 50) {
+        for tick in 1..=(30 * 50) {
             let mut frame = SILENT_FRAME;
             for sample in &mut frame {
                 phase = (phase + TAU * 440.0 / 48_000.0) % TAU;

@@ -449,3 +449,14 @@ impl MediaSession {
 fn samples(count: u64) -> Duration {
     Duration::from_micros(count.saturating_mul(1000) / crate::frame::SAMPLES_PER_MS as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_may_move_between_threads() {
+        fn sendable<T: Send>() {}
+        sendable::<MediaSession>();
+    }
+}
