@@ -552,3 +552,7 @@ impl Transactions {
         self.notices.push_back(notice);
     }
 }
+
+#[cfg(test)]
+#[path = "layer_tests.rs"]
+mod tests;
