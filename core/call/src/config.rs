@@ -16,9 +16,9 @@ pub struct CallConfig {
     /// How long an accepted call may go without media before it ends as lost. The clock stands still while
     /// either side holds. `None`: for ever.
     pub connect_limit: Option<Duration>,
-    /// How long a call whose media was lost may stay so. `media` notices a loss after about 6 s of silence,
-    /// so the default drops no call before 30 s. The clock stands still while either side holds. `None`: for
-    /// ever.
+    /// How long a call whose media was lost may stay so. The engine reports a loss after 5 s of silence (3 s
+    /// in which nothing comes, 2 s in which signalling gets no answer either), so by default a call ends 27 s
+    /// after the last sign of its far end. The clock stands still while either side holds. `None`: for ever.
     pub reconnect_limit: Option<Duration>,
     /// How long a leg may take to confirm that it ended.
     pub ending_limit: Duration,
@@ -31,7 +31,7 @@ impl Default for CallConfig {
             incoming_ring_limit: Duration::from_secs(120),
             attempt_limit: Some(Duration::from_secs(12)),
             connect_limit: Some(Duration::from_secs(30)),
-            reconnect_limit: Some(Duration::from_secs(24)),
+            reconnect_limit: Some(Duration::from_secs(22)),
             ending_limit: Duration::from_secs(5),
         }
     }

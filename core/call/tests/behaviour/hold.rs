@@ -181,7 +181,7 @@ fn holding_while_the_media_is_away_stops_the_clock() {
     alice.user(Command::Resume);
     alice.leg(1, LegEvent::ResumeDone);
     assert!(matches!(alice.state(), CallState::Reconnecting { .. }));
-    alice.wait(secs(23));
+    alice.wait(secs(21));
     alice.leg(1, LegEvent::TransportConnected);
     assert!(matches!(alice.state(), CallState::Active { .. }));
 }

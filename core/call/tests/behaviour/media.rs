@@ -14,14 +14,14 @@ fn media_that_comes_back_goes_on_with_the_same_timer() {
     alice.wait(secs(30));
     alice.leg(1, LegEvent::TransportLost);
     assert_eq!(alice.state(), CallState::Reconnecting { since });
-    alice.wait(secs(23));
+    alice.wait(secs(21));
     alice.leg(1, LegEvent::TransportConnected);
     assert_eq!(alice.state(), CallState::Active { since });
 
     // Every loss gets its own time.
     alice.wait(secs(5));
     alice.leg(1, LegEvent::TransportLost);
-    alice.wait(secs(23));
+    alice.wait(secs(21));
     assert_eq!(alice.state(), CallState::Reconnecting { since });
     alice.leg(1, LegEvent::TransportConnected);
     alice.wait(secs(600));
@@ -33,7 +33,7 @@ fn media_that_stays_away_ends_the_call() {
     let mut alice = Story::talks();
     alice.leg(1, LegEvent::TransportLost);
     // Reported again and again: the clock is not wound up by that.
-    for _ in 0..23 {
+    for _ in 0..21 {
         alice.wait(secs(1));
         alice.leg(1, LegEvent::TransportLost);
     }
@@ -43,7 +43,7 @@ fn media_that_stays_away_ends_the_call() {
     // Nobody is there to confirm it.
     alice.wait(secs(5));
     assert_eq!(alice.reason(), Some(LOST));
-    assert_eq!(alice.elapsed(), secs(24 + 5));
+    assert_eq!(alice.elapsed(), secs(22 + 5));
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_hold_in_the_middle_of_connecting_stops_the_clock() {
     bob.leg(1, LegEvent::Held(true));
     bob.wait(secs(300));
     bob.leg(1, LegEvent::Held(false));
-    bob.wait(secs(23));
+    bob.wait(secs(21));
     assert!(matches!(bob.state(), CallState::Reconnecting { .. }));
     bob.wait(secs(1));
     assert_eq!(bob.state(), CallState::Ending);

@@ -33,7 +33,7 @@ const BOB: &str = r#"{"event":"registered","unix_ms":990,"expires_s":300}
 fn row(direction: &str, peer: &str, account: &str, end_reason: &str) -> Value {
     json!({
         "call": "c", "direction": direction, "peer": format!("sip:{peer}@127.0.0.1:5099"),
-        "account": format!("sip:{account}@127.0.0.1:5099"), "started_unix_ms": 1_020,
+        "account": format!("sip:{account}@127.0.0.1:5099"), "started_unix_ms": 1_020, "ringing_unix_ms": 1_045,
         "accepted_unix_ms": 2_050, "ended_unix_ms": 14_200, "end_reason": end_reason,
         "protocol": "sip", "media": ["audio"], "encrypted": false, "quality": {}
     })
