@@ -4,7 +4,7 @@
 //!            first packet has waited enough
 //!   Waiting ───────────────────────────────► Playing ──┐ packet there: decode
 //!      ▲                                        │  ▲    │ lost, next one there: recover, else guess
-//!      └──── nothing to play for 200 ms ────────┘  └────┘ late, delay below target: guess, and wait for it
+//!      └──── nothing to play for 200 ms ────────┘  └────┘ nothing there: guess; if it comes after all, go back
 //! ```
 //!
 //! The delay is judged at the moment a packet is taken: how much earlier the fastest packet would have been
@@ -186,8 +186,18 @@ impl Playout {
         if let State::Playing { next, .. } = self.state
             && position < next
         {
-            self.stats.late_packets += 1;
-            return;
+            let guessed = i64::try_from(self.guessed).unwrap_or(0);
+            if !self.queue.is_empty() || position < next - guessed {
+                self.stats.late_packets += 1;
+                return;
+            }
+            // Nothing real was played since: better to go on here, later than planned, than to lose it.
+            // If this was the exception, the sound is shortened again; if not, the delay was too small.
+            let number = packet.number;
+            self.state = State::Playing {
+                next: position,
+                number,
+            };
         }
         self.queue.insert(position, packet);
     }
@@ -258,15 +268,12 @@ impl Playout {
             Some((position, following)) => self.bridge(now, next, number, position, following),
             None if self.guessed >= PAUSE_SAMPLES => self.state = State::Waiting,
             None => {
-                let hold = self.last_delay < self.delay.target();
                 let samples = self.packet_samples.clamp(GRAIN, FRAME_SAMPLES as i64);
                 self.guess(samples, !self.falling_silent);
-                if self.falling_silent || !hold {
-                    self.state = State::Playing {
-                        next: next + samples,
-                        number,
-                    };
-                }
+                self.state = State::Playing {
+                    next: next + samples,
+                    number,
+                };
             }
         }
     }

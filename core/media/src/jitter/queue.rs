@@ -65,4 +65,8 @@ impl Queue {
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
 }
