@@ -25,8 +25,11 @@ use crate::net::{Capture, NetworkId, Resolver, SocketFactory};
 const SIP_PORT: u16 = 5060;
 /// The largest datagram there is.
 const DATAGRAM: usize = 65_535;
-/// How long a stream may take to open.
+/// How long a stream may take to open for an account that speaks over streams.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long for a message that is only too large for a datagram: behind a firewall that swallows the attempt
+/// the caller must not wait for long before it goes as a datagram after all.
+const DETOUR_LIMIT: Duration = Duration::from_secs(2);
 /// Messages a slow stream may be behind before it counts as broken.
 const STREAM_BACKLOG: usize = 256;
 
@@ -51,6 +54,8 @@ pub(super) struct SipSockets {
     by_peer: BTreeMap<SocketAddr, ConnectionId>,
     /// Streams that are being opened, with what waits for them.
     opening: BTreeMap<SocketAddr, Vec<Transmit>>,
+    /// How long a stream may take to open.
+    connect_limit: Duration,
     tasks: JoinSet<()>,
 }
 
@@ -68,6 +73,7 @@ impl SipSockets {
         network: Network,
         inbox: Inbox,
         local: SocketAddr,
+        transport: TransportKind,
     ) -> io::Result<Self> {
         let (udp, listener) = bind_both(&network, local)?;
         let udp = Arc::new(UdpSocket::from_std(udp)?);
@@ -88,6 +94,10 @@ impl SipSockets {
             streams: BTreeMap::new(),
             by_peer: BTreeMap::new(),
             opening: BTreeMap::new(),
+            connect_limit: match transport {
+                TransportKind::Tcp => CONNECT_LIMIT,
+                TransportKind::Udp => DETOUR_LIMIT,
+            },
             tasks,
         })
     }
@@ -224,8 +234,9 @@ impl SipSockets {
             return;
         }
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
+        let limit = self.connect_limit;
         self.tasks.spawn(async move {
-            let opened = tokio::time::timeout(CONNECT_LIMIT, connect(&network, address)).await;
+            let opened = tokio::time::timeout(limit, connect(&network, address)).await;
             let inbound = match opened {
                 Ok(Ok(stream)) => Inbound::Connected {
                     account,

@@ -164,7 +164,8 @@ impl Task {
         local: SocketAddr,
     ) -> Result<SocketAddr, EngineError> {
         let (network, inbox) = (self.network.clone(), self.inbox.clone());
-        let sockets = SipSockets::open(id, network, inbox, local).map_err(EngineError::Bind)?;
+        let sockets = SipSockets::open(id, network, inbox, local, account.transport)
+            .map_err(EngineError::Bind)?;
         let addresses: LocalAddresses = sockets.addresses();
         self.phone.add_account(id, account, addresses)?;
         let local = sockets.local();

@@ -17,11 +17,13 @@ use crate::message::{
 };
 use crate::transaction::{
     ClientId, ConnectionId, Destination, Fallback, Flow, Hop, Limits, ServerId, Transactions,
-    TransportKind,
+    TransmitId, TransportKind,
 };
 
 /// Above this a request should not be a datagram (RFC 3261 §18.1.1).
 const LARGE: usize = 1300;
+/// How many hops are remembered to take no streams.
+const MAX_NO_STREAMS: usize = 32;
 /// What this side understands.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE";
 
@@ -66,6 +68,9 @@ pub(super) struct Core {
     pub(super) public: Option<SocketAddr>,
     /// RFC 3608: where the server wants our requests to pass.
     pub(super) service_routes: Vec<NameAddr>,
+    /// Hops that took no stream for a large request, on this network: each further one would wait for the
+    /// same failure.
+    pub(super) no_streams: VecDeque<Hop>,
     outputs: VecDeque<Output>,
 }
 
@@ -83,6 +88,7 @@ impl Core {
             owners: BTreeMap::new(),
             public: None,
             service_routes: Vec::new(),
+            no_streams: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -371,6 +377,17 @@ impl Core {
         via
     }
 
+    /// A stream could not be opened for a request that would rather have been a datagram.
+    pub(super) fn note_no_streams(&mut self, id: TransmitId) {
+        let Some(hop) = self.transactions.datagram_fallback(id).cloned() else {
+            return;
+        };
+        if self.no_streams.len() >= MAX_NO_STREAMS {
+            self.no_streams.pop_front();
+        }
+        self.no_streams.push_back(hop);
+    }
+
     /// The other way a request may take: a large datagram becomes a stream that may fall back to a datagram,
     /// and a stream that cannot be opened falls back to the connection the session came over.
     fn second_way(
@@ -383,6 +400,7 @@ impl Core {
         match to {
             Destination::Datagram(hop)
                 if self.config.large_requests == LargeRequests::UseTcp
+                    && !self.no_streams.contains(&hop)
                     && request.to_bytes().len() > LARGE =>
             {
                 let Ok(datagram) = request.headers.via() else {

@@ -145,6 +145,7 @@ impl UserAgent {
 
     /// A transmission could not be sent.
     pub fn handle_send_failed(&mut self, now: Instant, id: TransmitId, error: TransportError) {
+        self.core.note_no_streams(id);
         self.core.transactions.handle_send_failed(now, id, error);
         self.settle(now);
     }
@@ -154,6 +155,7 @@ impl UserAgent {
     pub fn handle_local_address_change(&mut self, now: Instant, local: LocalAddresses) {
         self.core.config.local = local;
         self.core.public = None;
+        self.core.no_streams.clear();
         for connection in self.core.streams.all() {
             self.drop_connection(now, connection);
         }

@@ -365,6 +365,14 @@ impl Transactions {
         }
     }
 
+    /// The hop a transmission will go to as a datagram if its stream cannot be opened.
+    pub fn datagram_fallback(&self, id: TransmitId) -> Option<&Hop> {
+        match &self.clients.get(&ClientId(id.0))?.fallback.as_ref()?.to {
+            Destination::Datagram(hop) => Some(hop),
+            Destination::Connection(_) | Destination::Stream(_) => None,
+        }
+    }
+
     /// Forgets a client transaction without a word: a cancelled INVITE that is never answered (§9.1).
     pub fn abandon(&mut self, id: ClientId) {
         if let Some(client) = self.clients.remove(&id) {

@@ -500,6 +500,24 @@ fn a_large_request_goes_as_a_datagram_where_nobody_takes_connections() {
 }
 
 #[test]
+fn a_server_that_took_no_connection_is_not_asked_for_one_at_every_call() {
+    let (mut net, alice, _) = large_call(false);
+    net.sent.clear();
+    let begun = net.now;
+    let uri = "sip:carol@192.0.2.50".parse().unwrap();
+    let offer = media(4010, Direction::SendRecv);
+    net.act(alice, |agent, now| agent.invite(now, &uri, Some(offer)))
+        .unwrap();
+    net.run_for(ms(150));
+    let invites = net
+        .sent
+        .iter()
+        .filter(|(.., bytes)| bytes.starts_with(b"INVITE"));
+    let first = invites.map(|(at, ..)| *at).min();
+    assert_eq!(first, Some(begun), "it went as a datagram at once");
+}
+
+#[test]
 fn the_outbound_proxy_is_the_first_route_of_every_call() {
     let mut net = Net::new(36);
     let mut config = config("alice", 1, TransportKind::Udp);
