@@ -234,9 +234,9 @@ impl SipSockets {
             return;
         }
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
-        let limit = self.connect_limit;
+        let (limit, local) = (self.connect_limit, self.local.ip());
         self.tasks.spawn(async move {
-            let opened = tokio::time::timeout(limit, connect(&network, address)).await;
+            let opened = tokio::time::timeout(limit, connect(&network, local, address)).await;
             let inbound = match opened {
                 Ok(Ok(stream)) => Inbound::Connected {
                     account,
@@ -336,8 +336,8 @@ fn bind_both(
     Err(last)
 }
 
-async fn connect(network: &Network, address: SocketAddr) -> io::Result<TcpStream> {
-    let socket = network.factory.stream(network.id, address)?;
+async fn connect(network: &Network, local: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = network.factory.stream(network.id, local)?;
     TcpSocket::from_std_stream(socket.into())
         .connect(address)
         .await

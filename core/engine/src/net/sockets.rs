@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -27,11 +27,12 @@ pub trait SocketFactory: Send + Sync {
     /// What the system says: address in use, not available, not permitted.
     fn udp(&self, network: NetworkId, local: SocketAddr) -> io::Result<UdpSocket>;
 
-    /// An unconnected stream socket that can reach `remote`.
+    /// An unconnected stream socket that leaves from `local`: the far end must see the address that the
+    /// account's datagrams come from, on a machine with several.
     ///
     /// # Errors
     /// As [`SocketFactory::udp`].
-    fn stream(&self, network: NetworkId, remote: SocketAddr) -> io::Result<Socket>;
+    fn stream(&self, network: NetworkId, local: IpAddr) -> io::Result<Socket>;
 
     /// A listening stream socket at `local`.
     ///
@@ -52,13 +53,15 @@ impl SocketFactory for SystemSockets {
         Ok(socket.into())
     }
 
-    fn stream(&self, _network: NetworkId, remote: SocketAddr) -> io::Result<Socket> {
+    fn stream(&self, _network: NetworkId, local: IpAddr) -> io::Result<Socket> {
+        let local = SocketAddr::new(local, 0);
         let socket = Socket::new(
-            Domain::for_address(remote),
+            Domain::for_address(local),
             Type::STREAM,
             Some(Protocol::TCP),
         )?;
         socket.set_nonblocking(true)?;
+        socket.bind(&local.into())?;
         // A SIP message is small and somebody waits for it.
         socket.set_tcp_nodelay(true)?;
         Ok(socket)
