@@ -9,7 +9,10 @@ use std::process::{Command, ExitCode};
 
 /// Passes on the exit code of the demo: not 0 if a caller would have noticed something.
 pub fn command(arguments: &[String]) -> ExitCode {
-    let prepared = options(arguments).and_then(|options| Ok((options, build()?)));
+    let prepared = options(arguments).and_then(|options| {
+        eprintln!("building the two phones; the first time takes some minutes");
+        Ok((options, build()?))
+    });
     let (options, phones) = match prepared {
         Ok(prepared) => prepared,
         Err(message) => {
@@ -81,7 +84,6 @@ pub fn build_phone() -> Result<PathBuf, String> {
 
 fn cargo_build(package: &str) -> Result<(), String> {
     let log = reports().join(format!("logs/build-{package}.log"));
-    eprintln!("     building {package} (the first time takes some minutes)");
     let build = Run::cargo()
         .args(["build", "--package", package])
         .log(&log)

@@ -38,7 +38,12 @@ impl Baresip {
         // It wants the rate that its sound is set to.
         let said = run.join("said.wav");
         let voice = Audio::read(play).expect("a recording").resampled(48_000);
-        voice.write(&said).expect("the recording at its rate");
+        // And it hangs up at the end of the file: let it be silent for longer than a test talks.
+        let rest = Audio::silence(48_000, Duration::from_secs(20));
+        let samples = [voice.samples(), rest.samples()].concat();
+        Audio::new(48_000, samples)
+            .write(&said)
+            .expect("the recording at its rate");
         let configuration = CONFIGURATION
             .replace("@RUN@", &run.to_string_lossy())
             .replace("@PLAY@", &said.to_string_lossy())

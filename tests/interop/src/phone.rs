@@ -125,6 +125,13 @@ impl PhoneCommand {
     }
 }
 
+/// One event a line, as the phone printed them.
+fn story(events: &[Value]) -> String {
+    events
+        .iter()
+        .fold(String::new(), |story, event| format!("{story}\n  {event}"))
+}
+
 /// A running `tandem`.
 #[derive(Debug)]
 pub struct Phone {
@@ -191,10 +198,10 @@ impl Phone {
             {
                 Ok(event) => self.seen.push(event),
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => panic!(
-                    "{}: no `{what}` within {limit:?}, but {:#?}; see {}",
+                    "{}: no `{what}` within {limit:?}; see {}{}",
                     self.name,
-                    self.seen,
-                    self.folder.display()
+                    self.folder.display(),
+                    story(&self.seen)
                 ),
             }
         }
@@ -227,10 +234,10 @@ impl Phone {
         }
         let Some(status) = status else {
             panic!(
-                "{} is still there after {limit:?}: {:#?}; see {}",
+                "{} is still there after {limit:?}; see {}{}",
                 self.name,
-                self.seen,
-                self.folder.display()
+                self.folder.display(),
+                story(&self.seen)
             )
         };
         Ended {
@@ -285,13 +292,12 @@ impl Ended {
     /// If one is not as expected.
     pub fn expect(&self, code: i32, reason: &str) -> &Self {
         let is = (self.code, self.reason());
-        assert_eq!(
-            is,
-            (Some(code), reason),
-            "{:#?}; see {}",
-            self.events,
-            self.folder.display()
-        );
+        assert_eq!(is, (Some(code), reason), "{}", self.story());
         self
+    }
+
+    /// Everything that happened, for whoever reads a failed test.
+    pub fn story(&self) -> String {
+        format!("see {}{}", self.folder.display(), story(&self.events))
     }
 }

@@ -56,6 +56,8 @@ impl Sipp {
             .args(arguments)
             .args(["-i", ip, "-p", port, "-t", transport, "-rtp_echo"]);
         command.args(["-nostdin", "-timeout", "60", "-timeout_error"]);
+        // A phone may close its connection as soon as its call is over.
+        command.args(["-reconnect_close", "false", "-max_reconnect", "1"]);
         command
             .arg("-trace_msg")
             .arg("-message_file")

@@ -11,7 +11,8 @@ const CALL: Duration = Duration::from_secs(40);
 /// Signed in at Asterisk as 1002, saying what bob says.
 fn bob(desk: &Desk, asterisk: &Asterisk, more: &str) -> Baresip {
     let account = "<sip:1002@127.0.0.4;transport=udp>;auth_user=1002;auth_pass=secret-1002";
-    let account = format!("{account};regint=60;audio_codecs=opus/48000/2,G722/16000/1,PCMA/8000/1;{more}");
+    let account =
+        format!("{account};regint=60;audio_codecs=opus/48000/2,G722/16000/1,PCMA/8000/1;{more}");
     let phone = Baresip::start(desk, &account, &Desk::voice("bob"));
     let registered = wait_until(SOON, || {
         (!asterisk.contacts("1002").is_empty()).then_some(())

@@ -6,8 +6,9 @@ use tandem_interop::{Desk, PhoneCommand, Sipp, assert_heard};
 const SOON: Duration = Duration::from_secs(15);
 const CALL: Duration = Duration::from_secs(50);
 
-/// SIPp calls `tandem answer` three times; in each call the sound comes back from SIPp.
-fn called_by_sipp(desk: &Desk, transport: (&str, &str)) {
+/// SIPp calls `tandem answer`, one call after the other; the sound comes back from SIPp.
+fn called_by_sipp(desk: &Desk, transport: (&str, &str), calls: u32) {
+    let count = calls.to_string();
     let voice = Desk::voice("alice");
     let phone = PhoneCommand::answer(desk).play(&voice).record();
     let words = [
@@ -16,28 +17,28 @@ fn called_by_sipp(desk: &Desk, transport: (&str, &str)) {
         "--transport",
         transport.0,
         "--count",
-        "3",
+        &count,
     ];
     let mut phone = phone.args(&words).args(&["--codecs", "pcmu"]).start();
     phone.wait("listening", SOON);
     let talk = Duration::from_secs(9);
-    let sipp = Sipp::caller(desk, "127.0.0.20:5060", 3, talk, transport.1);
+    let sipp = Sipp::caller(desk, "127.0.0.20:5060", calls, talk, transport.1);
     sipp.must_succeed(CALL);
     let ended = phone.end(SOON);
     ended.expect(0, "remote-hang-up");
-    assert_eq!(ended.all("incoming").len(), 3);
-    assert_eq!(ended.all("ended").len(), 3);
+    assert_eq!(ended.all("incoming").len(), calls as usize);
+    assert_eq!(ended.all("ended").len(), calls as usize);
     assert_heard(&voice, &ended.heard());
 }
 
 #[test]
 fn the_basic_caller_is_answered_over_udp() {
-    called_by_sipp(&Desk::new("sipp/uac-udp"), ("udp", "u1"));
+    called_by_sipp(&Desk::new("sipp/uac-udp"), ("udp", "u1"), 2);
 }
 
 #[test]
 fn the_basic_caller_is_answered_over_tcp() {
-    called_by_sipp(&Desk::new("sipp/uac-tcp"), ("tcp", "t1"));
+    called_by_sipp(&Desk::new("sipp/uac-tcp"), ("tcp", "t1"), 1);
 }
 
 /// `tandem call` to SIPp, which echoes.
