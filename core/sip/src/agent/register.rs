@@ -161,11 +161,13 @@ impl Registrar {
             self.registration.expires().as_secs()
         };
         let headers = &mut request.headers;
-        headers.push(name::CONTACT, contact.to_string());
+        // The void contact goes first and by its address alone: to a registrar that knows contacts by their
+        // instance (RFC 5626 §4.2.1) it would be the same as the new one, and take it away again.
         if let Some(stale) = &self.stale {
-            let stale = stale.clone().with_param("expires", Some("0"));
+            let stale = NameAddr::new(stale.uri.clone()).with_param("expires", Some("0"));
             headers.push(name::CONTACT, stale.to_string());
         }
+        headers.push(name::CONTACT, contact.to_string());
         headers.set(name::EXPIRES, expires.to_string());
         headers.set(name::ALLOW, Core::allow());
         headers.set(name::SUPPORTED, "path, outbound");
