@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use tandem_engine::phone::SipAccount;
-use tandem_engine::{AccountState, Engine, Event, EventStream, TransportKind};
+use tandem_engine::phone::{PhoneError, SipAccount};
+use tandem_engine::{AccountState, Engine, EngineError, Event, EventStream, TransportKind};
 use tandem_types::{AccountId, Pii};
 
 use crate::args::{AccountArgs, TransportArg};
@@ -25,13 +25,15 @@ pub struct Used {
 }
 
 /// Adds the account of the command line to the engine.
-pub async fn add(engine: &Engine, args: &AccountArgs) -> Result<Used, Failure> {
+pub async fn add(engine: &Engine, args: &AccountArgs, report: &Report) -> Result<Used, Failure> {
     let account = account(args)?;
     let registers = account.registrar.is_some();
-    let (id, local) = engine
-        .add_account(account)
-        .await
-        .map_err(|error| Failure::new(Exit::Internal, error))?;
+    let (id, local) = engine.add_account(account).await.map_err(|error| {
+        if registers && matches!(error, EngineError::NoRoute(_)) {
+            report.registration_failed("unreachable", &error.to_string());
+        }
+        unusable(error)
+    })?;
     Ok(Used {
         id,
         local,
@@ -81,6 +83,16 @@ pub async fn sign_in(
             AccountState::Offline | AccountState::Connecting => {}
         }
     }
+}
+
+/// Whose fault it is that the account cannot be used.
+fn unusable(error: EngineError) -> Failure {
+    let exit = match &error {
+        EngineError::NoRoute(_) => Exit::NotRegistered,
+        EngineError::Phone(PhoneError::Account(_)) => Exit::Usage,
+        _ => Exit::Internal,
+    };
+    Failure::new(exit, error)
 }
 
 fn account(args: &AccountArgs) -> Result<SipAccount, Failure> {

@@ -9,7 +9,7 @@ use tandem_engine::{
 
 use crate::args::{AnswerArgs, Rejection};
 use crate::exit::Exit;
-use crate::follow::{Follow, follow};
+use crate::follow::{End, Follow, follow};
 use crate::report::Report;
 use crate::{Failure, account, audio, signals, start_engine};
 
@@ -27,7 +27,7 @@ pub async fn run(config: EngineConfig, args: &AnswerArgs, report: &Report) -> Re
 
 async fn wait(engine: &Engine, args: &AnswerArgs, report: &Report) -> Result<(), Failure> {
     let mut events = engine.events();
-    let used = account::add(engine, &args.account).await?;
+    let used = account::add(engine, &args.account, report).await?;
     account::sign_in(engine, &used, &mut events, report).await?;
     report.listening(used.local);
     let mut taken = 0;
@@ -36,7 +36,11 @@ async fn wait(engine: &Engine, args: &AnswerArgs, report: &Report) -> Result<(),
         let Some(call) = next_call(&mut events, args, report).await? else {
             return last;
         };
-        last = take(engine, &mut events, call, args, report).await;
+        let end = take(engine, &mut events, call, args, report).await?;
+        last = outcome(&end, args);
+        if end.stopping {
+            return last;
+        }
         taken += 1;
     }
     last
@@ -81,7 +85,7 @@ async fn take(
     call: CallSnapshot,
     args: &AnswerArgs,
     report: &Report,
-) -> Result<(), Failure> {
+) -> Result<End, Failure> {
     report.incoming(&call);
     let mut task = Follow::new(call.id.clone(), &args.run.script);
     task.ring_first = Some(Duration::from_secs_f64(args.after.clamp(0.0, 86_400.0)));
@@ -95,11 +99,15 @@ async fn take(
         }
         None => task.answer_with = Some(audio::open(&args.media)?),
     }
-    let rejecting = args.reject.is_some();
-    let end = follow(engine, events, task, report).await?;
+    follow(engine, events, task, report).await
+}
+
+/// What a call that was taken, or refused, makes of the command's exit.
+fn outcome(end: &End, args: &AnswerArgs) -> Result<(), Failure> {
     match Exit::of_call(end.reason, end.was_accepted) {
         Exit::Fine => Ok(()),
-        Exit::NoCall if rejecting => Ok(()),
+        // As it was told to.
+        Exit::NoCall if args.reject.is_some() || end.stopping => Ok(()),
         exit => Err(Failure::new(
             exit,
             format!("the call ended: {}", end.reason),

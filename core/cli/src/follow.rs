@@ -48,6 +48,8 @@ impl Follow {
 pub struct End {
     pub reason: EndReason,
     pub was_accepted: bool,
+    /// Somebody wants the program to end.
+    pub stopping: bool,
 }
 
 /// What a step waits for.
@@ -116,8 +118,12 @@ pub async fn follow(
                 let Some(event) = event else {
                     return Err(Failure::new(Exit::Internal, "the engine stopped"));
                 };
-                if let Some(end) = progress.take(event) {
-                    return Ok(end);
+                if let Some(reason) = progress.take(event) {
+                    return Ok(End {
+                        reason,
+                        was_accepted: progress.was_accepted,
+                        stopping,
+                    });
                 }
             }
             () = sleep => progress.time_passed().await?,
@@ -131,17 +137,15 @@ pub async fn follow(
 }
 
 impl Progress<'_> {
-    fn take(&mut self, event: Event) -> Option<End> {
+    /// Why the call ended, once it has.
+    fn take(&mut self, event: Event) -> Option<EndReason> {
         if self.is_news(&event) {
             self.report.event(&event, &self.task.call);
         }
         match event {
             Event::Call(call) if call.id == self.task.call => {
                 if let CallState::Ended(reason) = call.state {
-                    return Some(End {
-                        reason,
-                        was_accepted: self.was_accepted,
-                    });
+                    return Some(reason);
                 }
                 if call.accepted.is_some() && !self.was_accepted {
                     self.was_accepted = true;

@@ -69,6 +69,7 @@ fn run(cli: &Cli, report: &Report) -> Result<(), Failure> {
     let mut config = EngineConfig::desktop(data, secrets);
     config.max_calls = 1;
     let result = runtime.block_on(async {
+        signals::listen();
         match &cli.command {
             Command::Call(args) => call::run(config, args, report).await,
             Command::Answer(args) => answer::run(config, args, report).await,
