@@ -1,1 +1,1 @@
-//! Stories over `tandem-world`, in virtual time: see `tests/stories`.
+//! Stories over `tandem-world`: in virtual time (`tests/stories`), and of real processes (`tests/processes`).

@@ -1,5 +1,6 @@
 //! The world the tests and the demo live in: what surrounds two phones.
 //!
+//! - [`client`]: the real `tandem` as a process.
 //! - [`demo`]: two phones as processes and one call between them, judged.
 //! - [`town`]: people who call each other through a registrar, in virtual time; [`handset`] is one phone of it.
 //! - [`net`]: a network in virtual time for sans-IO phones, with loss, jitter and a printed seed.
@@ -8,6 +9,7 @@
 //! - [`voices`]: the two committed voices; [`audio`]: sound in memory, from and to WAV files of any rate.
 
 pub mod audio;
+pub mod client;
 pub mod demo;
 pub mod handset;
 pub mod net;

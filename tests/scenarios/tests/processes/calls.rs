@@ -1,0 +1,117 @@
+//! Calls over every transport, with a registrar and without.
+
+use std::net::{IpAddr, Ipv6Addr, UdpSocket};
+use std::time::Duration;
+
+use serde_json::Value;
+use tandem_world::client::{ClientCommand, Ended};
+
+use crate::house::{House, SOON, talk};
+
+const HANG_UP: &[&str] = &["--do", "wait 2.5; hangup"];
+
+fn a_call(house: &House, alice_by: &str, bob_by: &str) {
+    let mut bob = house.bob(&["--count", "1", "--transport", bob_by]);
+    let alice = house.calls("alice", "bob").args(&["--transport", alice_by]);
+    let mut alice = alice.args(HANG_UP).start();
+    talk(&mut alice, &mut bob);
+    went_well(&alice.end(SOON), &bob.end(SOON));
+}
+
+/// Alice hung up after a while in which both heard the other's tone.
+fn went_well(alice: &Ended, bob: &Ended) {
+    alice.expect(0, "local-hang-up");
+    bob.expect(0, "remote-hang-up");
+    for side in [alice, bob] {
+        let heard = |stats: &&Value| stats["level_in_dbov"].as_f64().is_some_and(|l| l > -40.0);
+        assert!(
+            side.all("stats").iter().any(heard),
+            "silence{}",
+            side.story()
+        );
+        let quality = &side.all("ended")[0]["quality"];
+        assert_eq!(quality["packets_lost"], 0, "{}", side.story());
+        assert!(
+            quality["packets_received"].as_u64() > Some(50),
+            "{}",
+            side.story()
+        );
+    }
+}
+
+#[test]
+fn over_datagrams() {
+    a_call(&House::new(), "udp", "udp");
+}
+
+#[test]
+fn over_streams() {
+    a_call(&House::new(), "tcp", "tcp");
+}
+
+#[test]
+fn from_a_stream_to_datagrams() {
+    a_call(&House::new(), "tcp", "udp");
+}
+
+#[test]
+fn from_datagrams_to_a_stream() {
+    a_call(&House::new(), "udp", "tcp");
+}
+
+#[test]
+fn over_ipv6() {
+    if UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
+        println!("skipped: this machine has no ::1");
+        return;
+    }
+    let house = House::at(IpAddr::V6(Ipv6Addr::LOCALHOST));
+    a_call(&house, "udp", "udp");
+    a_call(&house, "tcp", "tcp");
+}
+
+#[test]
+fn without_any_server() {
+    direct("127.0.0.1", "udp");
+    direct("127.0.0.1", "tcp");
+}
+
+fn direct(ip: &str, transport: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = [
+        "answer",
+        "--bind",
+        ip,
+        "--transport",
+        transport,
+        "--count",
+        "1",
+    ];
+    let mut bob = ClientCommand::new(folder.path(), "bob", &words)
+        .tone()
+        .start();
+    let listening = bob.wait("listening", SOON);
+    let address = listening["address"].as_str().expect("it says where");
+    assert!(address.contains(ip), "{address}");
+    let target = format!("sip:whoever@{address}");
+    let words = ["call", &target, "--transport", transport];
+    let alice = ClientCommand::new(folder.path(), "alice", &words)
+        .tone()
+        .args(HANG_UP);
+    let mut alice = alice.start();
+    talk(&mut alice, &mut bob);
+    went_well(&alice.end(SOON), &bob.end(SOON));
+}
+
+#[test]
+fn the_answer_waits_as_long_as_it_was_told() {
+    let house = House::new();
+    let mut bob = house.bob(&["--count", "1", "--after", "1.5"]);
+    let mut alice = house.calls("alice", "bob").args(HANG_UP).start();
+    let at = |event: &Value| event["at_ms"].as_u64().expect("a time");
+    let rings = at(&alice.wait_state("ringing", SOON));
+    let active = at(&alice.wait_state("active", SOON));
+    assert!(active - rings >= 1_400, "after {} ms", active - rings);
+    talk(&mut alice, &mut bob);
+    went_well(&alice.end(SOON), &bob.end(SOON + Duration::from_secs(2)));
+}
