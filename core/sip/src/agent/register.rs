@@ -13,6 +13,8 @@ use crate::transaction::{ClientId, ConnectionId, Destination, TransportError};
 /// How often one registration may find that the server sees it at yet another address: behind a NAT that
 /// gives each packet a new port, following it would never end.
 const MAX_REWRITES: u8 = 3;
+/// A grant below this counts as this: a server that says 0 must not be asked twice a second.
+const SHORTEST: Duration = Duration::from_secs(10);
 
 /// The registration of the agent's account, and the REGISTER under way.
 pub(super) struct Registrar {
@@ -24,8 +26,11 @@ pub(super) struct Registrar {
     sequence: u32,
     /// The contact of the last REGISTER.
     contact: Option<NameAddr>,
-    /// A contact the server still holds and that leads nowhere any more.
-    stale: Option<NameAddr>,
+    /// The contact the server holds, as far as this side knows.
+    bound: Option<NameAddr>,
+    /// Whether the server replaces our binding by `+sip.instance` and `reg-id` (RFC 5626 §6), whatever the
+    /// contact was before.
+    by_flow: bool,
     rewrites: u8,
     /// The connection the registration lives on.
     connection: Option<ConnectionId>,
@@ -42,7 +47,8 @@ impl Registrar {
             tag: core.tag(),
             sequence: 0,
             contact: None,
-            stale: None,
+            bound: None,
+            by_flow: false,
             rewrites: 0,
             connection: None,
             keep_alive_at: None,
@@ -63,7 +69,8 @@ impl Registrar {
 
     /// Removes our contact.
     pub(super) fn unregister(&mut self, core: &mut Core, now: Instant) {
-        let held = self.registration.is_registered(now) || self.client.is_some();
+        let under_way = self.registration.is_registered(now) || self.client.is_some();
+        let held = under_way || self.bound.is_some();
         self.keep_alive_at = None;
         if !held {
             self.registration.removed();
@@ -79,7 +86,6 @@ impl Registrar {
     pub(super) fn moved(&mut self, core: &mut Core, now: Instant) {
         self.rewrites = 0;
         if self.registration.is_wanted() {
-            self.stale = self.contact.take();
             self.register(core, now);
         }
     }
@@ -161,13 +167,18 @@ impl Registrar {
             self.registration.expires().as_secs()
         };
         let headers = &mut request.headers;
-        // The void contact goes first and by its address alone: to a registrar that knows contacts by their
+        // The contact that counts goes first: behind NAT, Asterisk puts the address it sees into the first one
+        // and no other. A void one follows, by its address alone: to a registrar that knows contacts by their
         // instance (RFC 5626 §4.2.1) it would be the same as the new one, and take it away again.
-        if let Some(stale) = &self.stale {
+        headers.push(name::CONTACT, contact.to_string());
+        let stale = self.bound.as_ref().filter(|bound| {
+            let moved = !bound.uri.equivalent(&contact.uri);
+            moved && !self.by_flow
+        });
+        if let Some(stale) = stale {
             let stale = NameAddr::new(stale.uri.clone()).with_param("expires", Some("0"));
             headers.push(name::CONTACT, stale.to_string());
         }
-        headers.push(name::CONTACT, contact.to_string());
         headers.set(name::EXPIRES, expires.to_string());
         headers.set(name::ALLOW, Core::allow());
         headers.set(name::SUPPORTED, "path, outbound");
@@ -217,10 +228,15 @@ impl Registrar {
     fn on_success(&mut self, core: &mut Core, now: Instant, response: &Response) {
         if self.registration.state() == RegistrationState::Removing {
             self.contact = None;
+            self.bound = None;
             self.finish_removal(core);
             return;
         }
-        self.stale = None;
+        self.bound.clone_from(&self.contact);
+        let required = response.headers.require().unwrap_or_default();
+        self.by_flow = required
+            .iter()
+            .any(|tag| tag.eq_ignore_ascii_case("outbound"));
         core.service_routes = response.headers.service_routes().unwrap_or_default();
         core.service_routes.truncate(8);
         self.take_flow_timer(core, response);
@@ -231,9 +247,9 @@ impl Registrar {
         let expires = self
             .contact
             .as_ref()
-            .and_then(|ours| granted(response, ours, &core.config.instance_id))
+            .and_then(|ours| granted(response, ours, &core.config.instance_id, asked))
             .unwrap_or(asked)
-            .max(Duration::from_secs(1));
+            .max(SHORTEST);
         self.registration.registered(now, expires);
         self.keep_alive_at = core.config.keep_alive.udp.map(|interval| now + interval);
         core.tell(Event::Registration(RegistrationEvent::Registered {
@@ -257,15 +273,13 @@ impl Registrar {
         let Some(seen) = seen_address(core, response) else {
             return false;
         };
-        let transport = core.config.transport;
-        if core.public.or_else(|| core.local(transport)) == Some(seen)
-            || self.rewrites >= MAX_REWRITES
-        {
+        let registered = self.contact.as_ref();
+        let known = registered.is_some_and(|contact| is_at(contact, seen));
+        if known || self.rewrites >= MAX_REWRITES {
             return false;
         }
         self.rewrites = self.rewrites.saturating_add(1);
         core.public = Some(seen);
-        self.stale = self.contact.take();
         self.register(core, now);
         true
     }
@@ -361,6 +375,11 @@ impl Registrar {
 /// Our address as the far end of the first hop saw it (RFC 3581).
 fn seen_address(core: &Core, response: &Response) -> Option<SocketAddr> {
     let via = response.headers.via().ok()?;
+    // A REGISTER that grew too large for a datagram went over a connection nobody calls back on.
+    let transport = core.config.transport.via_token();
+    if !via.transport.eq_ignore_ascii_case(transport) {
+        return None;
+    }
     let port = via.rport().flatten()?;
     let ip = via.received().or_else(|| via.host.ip())?;
     // A server that echoes nonsense must not make us unreachable.
@@ -369,4 +388,11 @@ fn seen_address(core: &Core, response: &Response) -> Option<SocketAddr> {
         .local(core.config.transport)
         .is_none_or(|own| own.is_ipv4() == ip.is_ipv4());
     (sane && same_family).then(|| SocketAddr::new(ip, port))
+}
+
+/// Whether `contact` leads to that address.
+fn is_at(contact: &NameAddr, address: SocketAddr) -> bool {
+    contact.uri.as_sip().is_some_and(|uri| {
+        uri.host().ip() == Some(address.ip()) && uri.port().unwrap_or(5060) == address.port()
+    })
 }

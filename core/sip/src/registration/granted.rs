@@ -7,8 +7,14 @@ use crate::message::{NameAddr, Response};
 /// For how long the server keeps our contact; `None` if it says nothing of it.
 ///
 /// Ours is the contact with our `+sip.instance`, else the one with our URI, else the only one there is:
-/// servers rewrite contacts behind NAT. Its own `expires` counts before the Expires header.
-pub fn granted(response: &Response, ours: &NameAddr, instance: &str) -> Option<Duration> {
+/// servers rewrite contacts behind NAT. Its own `expires` counts before the Expires header. If none can be told apart, the freshest does that lasts no longer than `asked`:
+/// bindings of other devices were made before.
+pub fn granted(
+    response: &Response,
+    ours: &NameAddr,
+    instance: &str,
+    asked: Duration,
+) -> Option<Duration> {
     let contacts = response.headers.contacts().ok()?.into_list();
     let same_instance = |contact: &&NameAddr| {
         let listed = contact.params.text("+sip.instance");
@@ -25,7 +31,12 @@ pub fn granted(response: &Response, ours: &NameAddr, instance: &str) -> Option<D
         _ => None,
     };
     let own = ours.or(only).and_then(NameAddr::expires);
-    let seconds = own.or_else(|| response.headers.expires().ok().flatten())?;
+    let general = || response.headers.expires().ok().flatten();
+    let freshest = || {
+        let listed = contacts.iter().filter_map(NameAddr::expires);
+        listed.filter(|n| u64::from(*n) <= asked.as_secs()).max()
+    };
+    let seconds = own.or_else(general).or_else(freshest)?;
     Some(Duration::from_secs(u64::from(seconds)))
 }
 
@@ -62,7 +73,8 @@ mod tests {
 
     fn seconds(response: &Response) -> Option<u64> {
         let ours: NameAddr = "<sip:alice@192.0.2.1:5062>".parse().unwrap();
-        granted(response, &ours, INSTANCE).map(|granted| granted.as_secs())
+        granted(response, &ours, INSTANCE, Duration::from_secs(600))
+            .map(|granted| granted.as_secs())
     }
 
     #[test]
@@ -92,6 +104,21 @@ mod tests {
             seconds(&ok(&["<sip:other@203.0.113.4>;expires=50"], None)),
             Some(50)
         );
+    }
+
+    #[test]
+    fn a_rewritten_contact_without_instance_is_told_from_those_of_other_devices() {
+        let list = [
+            "<sip:alice@203.0.113.4:1024>;expires=3000",
+            "<sip:alice@203.0.113.4:2048>;expires=120",
+            "<sip:alice@203.0.113.4:4096>;expires=77",
+        ];
+        assert_eq!(
+            seconds(&ok(&list, None)),
+            Some(120),
+            "not the 600 asked for"
+        );
+        assert_eq!(seconds(&ok(&list, Some("100"))), Some(100));
     }
 
     #[test]

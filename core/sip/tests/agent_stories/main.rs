@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected should stop there"
 )]
 
+mod bindings;
 mod calls;
 mod changes;
 mod net;

@@ -197,6 +197,12 @@ impl Net {
         self.lines.keys().next_back().copied()
     }
 
+    /// Where the newest of these connections comes from.
+    pub fn line_from(&self) -> Option<SocketAddr> {
+        let (id, (node, _)) = self.lines.iter().next_back()?;
+        Some(SocketAddr::new(self.address(*node).ip(), own_port(*id)))
+    }
+
     /// Bytes from an address the test plays, over a connection.
     pub fn write(&mut self, id: ConnectionId, bytes: &[u8]) {
         let node = self.lines[&id].0;
@@ -424,8 +430,7 @@ impl Net {
         }
         self.ends.insert(mine, theirs);
         self.ends.insert(theirs, mine);
-        let port = 40_000 + u16::try_from(self.counter % 20_000).unwrap();
-        let local = SocketAddr::new(self.address(node).ip(), port);
+        let local = SocketAddr::new(self.address(node).ip(), own_port(id));
         let hop = Some(hop.clone());
         self.put(
             self.now,
@@ -507,6 +512,11 @@ impl Net {
                 Message::Request(_) | Message::Response(_) => None,
             })
     }
+}
+
+/// The port a connection leaves from.
+fn own_port(id: ConnectionId) -> u16 {
+    40_000 + u16::try_from(id.0 % 20_000).unwrap()
 }
 
 pub const fn ms(milliseconds: u64) -> Duration {

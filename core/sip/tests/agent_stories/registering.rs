@@ -13,29 +13,29 @@ use tandem_types::{Direction, Pii, SeededEntropy};
 
 use crate::net::{Net, Node, config, media, ms, secs};
 
-fn server_at() -> SocketAddr {
+pub fn server_at() -> SocketAddr {
     "192.0.2.60:5060".parse().unwrap()
 }
 
 /// A registrar for one phone. It answers what the mail brings.
-struct Registrar {
+pub struct Registrar {
     verifier: Verifier,
     entropy: SeededEntropy,
-    expires: u32,
+    pub expires: u32,
     /// What it answers instead of registering, with these headers.
-    mood: Option<(u16, Vec<(&'static str, &'static str)>)>,
+    pub mood: Option<(u16, Vec<(&'static str, &'static str)>)>,
     /// Whether it is there at all.
-    up: bool,
+    pub up: bool,
     /// Where it sees the phone, if not where the phone is.
-    sees: Option<SocketAddr>,
-    bindings: Vec<NameAddr>,
+    pub sees: Option<SocketAddr>,
+    pub bindings: Vec<NameAddr>,
     /// Times and texts of what it was asked.
-    asked: Vec<(Duration, Request)>,
-    extra: Vec<(&'static str, &'static str)>,
+    pub asked: Vec<(Duration, Request)>,
+    pub extra: Vec<(&'static str, &'static str)>,
 }
 
 impl Registrar {
-    fn new(net: &Net) -> Self {
+    pub fn new(net: &Net) -> Self {
         let mut entropy = SeededEntropy::new(99);
         let verifier = Verifier::new(VerifierConfig::new("example.org"), net.now, &mut entropy);
         Self {
@@ -103,7 +103,7 @@ impl Registrar {
     }
 
     /// Runs the wire and answers the mail for so long.
-    fn serve(&mut self, net: &mut Net, phone: Node, span: Duration) {
+    pub fn serve(&mut self, net: &mut Net, phone: Node, span: Duration) {
         let until = net.now + span;
         while net.now < until {
             net.run_for(ms(10).min(until - net.now));
@@ -138,7 +138,7 @@ impl Registrar {
     }
 }
 
-fn account() -> AgentConfig {
+pub fn account() -> AgentConfig {
     let mut config = config("alice", 1, TransportKind::Udp);
     config.aor = "sip:alice@example.org".parse().unwrap();
     config.registrar = Some("sip:192.0.2.60".parse().unwrap());
@@ -146,7 +146,7 @@ fn account() -> AgentConfig {
     config
 }
 
-fn start(config: AgentConfig) -> (Net, Node, Registrar) {
+pub fn start(config: AgentConfig) -> (Net, Node, Registrar) {
     let mut net = Net::new(50);
     let alice = net.add(config);
     let registrar = Registrar::new(&net);
@@ -154,7 +154,7 @@ fn start(config: AgentConfig) -> (Net, Node, Registrar) {
     (net, alice, registrar)
 }
 
-fn news(net: &mut Net, node: Node) -> Vec<RegistrationEvent> {
+pub fn news(net: &mut Net, node: Node) -> Vec<RegistrationEvent> {
     let events = net.take(node).into_iter();
     events
         .filter_map(|event| match event {
@@ -164,7 +164,7 @@ fn news(net: &mut Net, node: Node) -> Vec<RegistrationEvent> {
         .collect()
 }
 
-const fn registered(seconds: u64) -> RegistrationEvent {
+pub const fn registered(seconds: u64) -> RegistrationEvent {
     RegistrationEvent::Registered {
         expires: secs(seconds),
     }
