@@ -1,9 +1,8 @@
 //! Everything that reaches the engine's task, in one bounded queue.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use tandem_media::Component;
-use tandem_sip::agent::Transmit;
 use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_types::{AccountId, CallId};
 use tokio::net::TcpStream;
@@ -23,6 +22,7 @@ pub(super) enum Inbound {
     Connected {
         account: AccountId,
         stream: TcpStream,
+        remote: SocketAddr,
         hop: Option<Hop>,
     },
     NotConnected {
@@ -41,9 +41,9 @@ pub(super) enum Inbound {
     },
     Resolved {
         account: AccountId,
-        hop: Hop,
-        address: SocketAddr,
-        transmit: Transmit,
+        name: String,
+        /// `None`: the name has no address this side can reach.
+        ip: Option<IpAddr>,
     },
     SendFailed {
         account: AccountId,

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tandem_media::{Component, Datagram};
 use tandem_types::CallId;
@@ -17,6 +18,9 @@ use crate::phone::MediaPorts;
 const ATTEMPTS: usize = 32;
 /// No media packet is larger than what an Ethernet carries; a larger one is none of ours.
 const PACKET: usize = 2_048;
+
+/// The pause after a socket's fault: one that lasts must not keep a core busy.
+const AFTER_FAULT: Duration = Duration::from_millis(20);
 
 /// The two sockets of one call. Dropping them closes both.
 pub(super) struct MediaSockets {
@@ -134,7 +138,10 @@ async fn read(socket: Arc<UdpSocket>, call: CallId, component: Component, inbox:
                     return;
                 }
             }
-            Err(error) => tracing::trace!(%call, %error, "media socket"),
+            Err(error) => {
+                tracing::trace!(%call, %error, "media socket");
+                tokio::time::sleep(AFTER_FAULT).await;
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod inbox;
 mod ledger;
 mod media_sockets;
 mod sip_sockets;
+mod stream;
 mod task;
 
 use std::io;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tandem_sip::agent::{LocalAddresses, Transmit};
 use tandem_sip::message::Host;
@@ -12,13 +12,12 @@ use tandem_sip::transaction::{
     ConnectionId, Destination, Hop, TransmitId, TransportError, TransportKind,
 };
 use tandem_types::AccountId;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::inbox::{Inbound, Inbox};
+use super::stream;
 use crate::net::{Capture, NetworkId, Resolver, SocketFactory};
 
 /// The port of a SIP address that names none (RFC 3261 §19.1.2).
@@ -30,6 +29,13 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long for a message that is only too large for a datagram: behind a firewall that swallows the attempt
 /// the caller must not wait for long before it goes as a datagram after all.
 const DETOUR_LIMIT: Duration = Duration::from_secs(2);
+/// How long a name keeps the address it was found to have. A request, its repeats, its CANCEL and its ACK
+/// must meet the same server of several (RFC 3263 §4), and a call is not to wait for a look-up at each step.
+const NAME_LIFETIME: Duration = Duration::from_secs(60);
+/// Names remembered at one time.
+const MAX_NAMES: usize = 64;
+/// The pause after a socket's fault: one that lasts must not keep a core busy.
+const AFTER_FAULT: Duration = Duration::from_millis(20);
 /// Messages a slow stream may be behind before it counts as broken.
 const STREAM_BACKLOG: usize = 256;
 
@@ -54,6 +60,10 @@ pub(super) struct SipSockets {
     by_peer: BTreeMap<SocketAddr, ConnectionId>,
     /// Streams that are being opened, with what waits for them.
     opening: BTreeMap<SocketAddr, Vec<Transmit>>,
+    /// Names that are being looked up, with what waits for them.
+    resolving: BTreeMap<String, Vec<(Hop, Transmit)>>,
+    /// Names that were found, and until when that counts.
+    names: BTreeMap<String, (IpAddr, Instant)>,
     /// How long a stream may take to open.
     connect_limit: Duration,
     tasks: JoinSet<()>,
@@ -94,6 +104,8 @@ impl SipSockets {
             streams: BTreeMap::new(),
             by_peer: BTreeMap::new(),
             opening: BTreeMap::new(),
+            resolving: BTreeMap::new(),
+            names: BTreeMap::new(),
             connect_limit: match transport {
                 TransportKind::Tcp => CONNECT_LIMIT,
                 TransportKind::Udp => DETOUR_LIMIT,
@@ -135,15 +147,46 @@ impl SipSockets {
     pub(super) fn send(&mut self, transmit: Transmit) {
         match transmit.to.clone() {
             Destination::Connection(connection) => self.write(connection, &transmit),
-            Destination::Datagram(hop) | Destination::Stream(hop) => match literal(&hop) {
-                Some(address) => self.send_to(hop, address, transmit),
-                None => self.resolve(hop, transmit),
+            Destination::Datagram(hop) | Destination::Stream(hop) => match self.ip_of(&hop.host) {
+                Ok(ip) => self.send_to(hop, ip, transmit),
+                Err(name) => self.resolve(name, hop, transmit),
             },
         }
     }
 
-    /// Sends a message whose hop was resolved.
-    pub(super) fn send_to(&mut self, hop: Hop, address: SocketAddr, transmit: Transmit) {
+    /// The address of a host, or the name it must be looked up by.
+    fn ip_of(&self, host: &Host) -> Result<IpAddr, String> {
+        let name = match host {
+            Host::V4(ip) => return Ok(IpAddr::V4(*ip)),
+            Host::V6(ip) => return Ok(IpAddr::V6(*ip)),
+            Host::Name(name) => name.to_ascii_lowercase(),
+        };
+        match self.names.get(&name) {
+            Some((ip, until)) if *until > Instant::now() => Ok(*ip),
+            Some(_) | None => Err(name),
+        }
+    }
+
+    /// A look-up is done: what waited for it goes, or has failed.
+    pub(super) fn resolved(&mut self, now: Instant, name: String, ip: Option<IpAddr>) {
+        let waiting = self.resolving.remove(&name).unwrap_or_default();
+        let Some(ip) = ip else {
+            for (_, transmit) in waiting {
+                self.failed(transmit.id, TransportError::Unresolved);
+            }
+            return;
+        };
+        self.names.retain(|_, (_, until)| *until > now);
+        if self.names.len() < MAX_NAMES {
+            self.names.insert(name, (ip, now + NAME_LIFETIME));
+        }
+        for (hop, transmit) in waiting {
+            self.send_to(hop, ip, transmit);
+        }
+    }
+
+    fn send_to(&mut self, hop: Hop, ip: IpAddr, transmit: Transmit) {
+        let address = SocketAddr::new(ip, hop.port.unwrap_or(SIP_PORT));
         match hop.transport {
             TransportKind::Udp => self.send_datagram(address, &transmit),
             TransportKind::Tcp => match self.by_peer.get(&address).copied() {
@@ -175,28 +218,13 @@ impl SipSockets {
         &mut self,
         connection: ConnectionId,
         stream: TcpStream,
-    ) -> Option<SocketAddr> {
-        let remote = stream.peer_addr().ok()?;
-        let (reader, mut out) = stream.into_split();
-        let (writer, mut queue) = mpsc::channel::<Vec<u8>>(STREAM_BACKLOG);
-        self.tasks.spawn(read_stream(
-            reader,
-            self.account,
-            connection,
-            self.inbox.clone(),
-        ));
-        self.tasks.spawn(async move {
-            while let Some(bytes) = queue.recv().await {
-                if out.write_all(&bytes).await.is_err() {
-                    // The reader sees the same break and reports it.
-                    return;
-                }
-            }
-            let _ = out.shutdown().await;
-        });
+        remote: SocketAddr,
+    ) {
+        let (writer, queue) = mpsc::channel(STREAM_BACKLOG);
+        let (account, inbox) = (self.account, self.inbox.clone());
+        self.spawn(stream::run(stream, queue, account, connection, inbox));
         self.streams.insert(connection, Stream { remote, writer });
         self.by_peer.insert(remote, connection);
-        Some(remote)
     }
 
     /// Closes a stream, or forgets one that broke.
@@ -208,8 +236,16 @@ impl SipSockets {
         }
     }
 
-    /// What waited for a stream to `address`, now that it is open or could not be opened.
-    pub(super) fn take_waiting(&mut self, address: SocketAddr) -> Vec<Transmit> {
+    /// Sends what waited for a stream to `address`, now that there is one.
+    pub(super) fn send_waiting(&mut self, connection: ConnectionId, address: SocketAddr) {
+        for transmit in self.opening.remove(&address).unwrap_or_default() {
+            self.write(connection, &transmit);
+        }
+    }
+
+    /// What waited for a stream to `address` that could not be opened. Its name may have another address.
+    pub(super) fn give_up_waiting(&mut self, address: SocketAddr) -> Vec<Transmit> {
+        self.names.retain(|_, (ip, _)| *ip != address.ip());
         self.opening.remove(&address).unwrap_or_default()
     }
 
@@ -224,6 +260,11 @@ impl SipSockets {
         if stream.writer.try_send(transmit.bytes.clone()).is_err() {
             self.failed(transmit.id, TransportError::Closed);
             self.close(connection);
+            // The agent must not go on using it.
+            self.inbox.put_now(Inbound::Disconnected {
+                account: self.account,
+                connection,
+            });
         }
     }
 
@@ -235,12 +276,13 @@ impl SipSockets {
         }
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
         let (limit, local) = (self.connect_limit, self.local.ip());
-        self.tasks.spawn(async move {
+        self.spawn(async move {
             let opened = tokio::time::timeout(limit, connect(&network, local, address)).await;
             let inbound = match opened {
                 Ok(Ok(stream)) => Inbound::Connected {
                     account,
                     stream,
+                    remote: address,
                     hop: Some(hop),
                 },
                 Ok(Err(error)) => {
@@ -261,38 +303,30 @@ impl SipSockets {
         });
     }
 
-    fn resolve(&mut self, hop: Hop, transmit: Transmit) {
+    fn resolve(&mut self, name: String, hop: Hop, transmit: Transmit) {
+        let waiting = self.resolving.entry(name.clone()).or_default();
+        waiting.push((hop, transmit));
+        if waiting.len() > 1 {
+            return;
+        }
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
         let ours = self.local.ip();
-        self.tasks.spawn(async move {
-            let name = hop.host.to_string();
-            let resolver = network.resolver.clone();
+        self.spawn(async move {
+            let (resolver, asked) = (network.resolver.clone(), name.clone());
             let found =
-                tokio::task::spawn_blocking(move || resolver.addresses(network.id, &name)).await;
-            let address = found.ok().and_then(Result::ok).and_then(|addresses| {
-                // The socket speaks one family; prefer what it can reach.
-                addresses
-                    .into_iter()
-                    .find(|ip| ip.is_ipv4() == ours.is_ipv4())
-            });
-            let inbound = match address {
-                Some(ip) => {
-                    let address = SocketAddr::new(ip, hop.port.unwrap_or(SIP_PORT));
-                    Inbound::Resolved {
-                        account,
-                        hop,
-                        address,
-                        transmit,
-                    }
-                }
-                None => Inbound::SendFailed {
-                    account,
-                    id: transmit.id,
-                    failure: TransportError::Unresolved,
-                },
-            };
-            inbox.put(inbound).await;
+                tokio::task::spawn_blocking(move || resolver.addresses(network.id, &asked)).await;
+            let addresses = found.ok().and_then(Result::ok).unwrap_or_default();
+            // The socket speaks one family.
+            let reachable = |ip: &IpAddr| ip.is_ipv4() == ours.is_ipv4();
+            let ip = addresses.into_iter().find(reachable);
+            inbox.put(Inbound::Resolved { account, name, ip }).await;
         });
+    }
+
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        // Those that are done would be kept until somebody asks for their result.
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(task);
     }
 
     fn failed(&self, id: TransmitId, failure: TransportError) {
@@ -303,16 +337,6 @@ impl SipSockets {
             failure,
         });
     }
-}
-
-/// The address a hop names without a look-up.
-fn literal(hop: &Hop) -> Option<SocketAddr> {
-    let ip = match &hop.host {
-        Host::V4(ip) => IpAddr::V4(*ip),
-        Host::V6(ip) => IpAddr::V6(*ip),
-        Host::Name(_) => return None,
-    };
-    Some(SocketAddr::new(ip, hop.port.unwrap_or(SIP_PORT)))
 }
 
 /// A datagram socket and a listener at one address.
@@ -361,7 +385,10 @@ async fn read_datagrams(socket: Arc<UdpSocket>, account: AccountId, inbox: Inbox
                 }
             }
             // An ICMP error of an earlier datagram: the transaction's timers deal with it.
-            Err(error) => tracing::debug!(%account, %error, "datagram socket"),
+            Err(error) => {
+                tracing::debug!(%account, %error, "datagram socket");
+                tokio::time::sleep(AFTER_FAULT).await;
+            }
         }
     }
 }
@@ -369,12 +396,13 @@ async fn read_datagrams(socket: Arc<UdpSocket>, account: AccountId, inbox: Inbox
 async fn accept_streams(listener: TcpListener, account: AccountId, inbox: Inbox) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, remote)) => {
                 let _ = stream.set_nodelay(true);
                 if !inbox
                     .put(Inbound::Connected {
                         account,
                         stream,
+                        remote,
                         hop: None,
                     })
                     .await
@@ -389,39 +417,6 @@ async fn accept_streams(listener: TcpListener, account: AccountId, inbox: Inbox)
             }
         }
     }
-}
-
-async fn read_stream(
-    mut reader: OwnedReadHalf,
-    account: AccountId,
-    connection: ConnectionId,
-    inbox: Inbox,
-) {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        match reader.read(&mut buffer).await {
-            Ok(0) | Err(_) => break,
-            Ok(length) => {
-                let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-                if !inbox
-                    .put(Inbound::Stream {
-                        account,
-                        connection,
-                        bytes,
-                    })
-                    .await
-                {
-                    return;
-                }
-            }
-        }
-    }
-    inbox
-        .put(Inbound::Disconnected {
-            account,
-            connection,
-        })
-        .await;
 }
 
 fn transport_error(error: &io::Error) -> TransportError {

@@ -189,9 +189,10 @@ impl Task {
             Inbound::Connected {
                 account,
                 stream,
+                remote,
                 hop,
             } => {
-                self.take_connection(now, account, stream, hop);
+                self.take_connection(now, account, stream, remote, hop);
             }
             Inbound::NotConnected {
                 account,
@@ -199,7 +200,7 @@ impl Task {
                 failure,
             } => {
                 if let Some(sockets) = self.sip.get_mut(&account) {
-                    for transmit in sockets.take_waiting(address) {
+                    for transmit in sockets.give_up_waiting(address) {
                         self.phone
                             .handle_send_failed(now, account, transmit.id, failure);
                     }
@@ -224,14 +225,9 @@ impl Task {
                 }
                 self.phone.handle_disconnected(now, account, connection);
             }
-            Inbound::Resolved {
-                account,
-                hop,
-                address,
-                transmit,
-            } => {
+            Inbound::Resolved { account, name, ip } => {
                 if let Some(sockets) = self.sip.get_mut(&account) {
-                    sockets.send_to(hop, address, transmit);
+                    sockets.resolved(now, name, ip);
                 }
             }
             Inbound::SendFailed {
@@ -261,6 +257,7 @@ impl Task {
         now: Instant,
         account: AccountId,
         stream: TcpStream,
+        remote: SocketAddr,
         hop: Option<Hop>,
     ) {
         let connection = ConnectionId(self.next_connection);
@@ -269,15 +266,12 @@ impl Task {
             return;
         };
         let local = stream.local_addr().unwrap_or_else(|_| sockets.local());
-        let Some(remote) = sockets.opened(connection, stream) else {
-            return;
-        };
+        sockets.opened(connection, stream, remote);
+        let opened_here = hop.is_some();
         self.phone
-            .handle_connected(now, account, connection, local, remote, hop.clone());
-        if let Some(hop) = hop {
-            for transmit in sockets.take_waiting(remote) {
-                sockets.send_to(hop.clone(), remote, transmit);
-            }
+            .handle_connected(now, account, connection, local, remote, hop);
+        if opened_here {
+            sockets.send_waiting(connection, remote);
         }
     }
 

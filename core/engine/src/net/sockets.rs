@@ -74,6 +74,10 @@ impl SocketFactory for SystemSockets {
             Some(Protocol::TCP),
         )?;
         socket.set_nonblocking(true)?;
+        // Connections of the last run that linger in TIME_WAIT do not hold the port. (Windows means something
+        // else by this option: two listeners on one port.)
+        #[cfg(unix)]
+        socket.set_reuse_address(true)?;
         socket.bind(&local.into())?;
         socket.listen(16)?;
         Ok(socket.into())
