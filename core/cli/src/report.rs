@@ -132,15 +132,13 @@ impl Report {
                     "the file was sent",
                 );
             }
-            Event::Stats { call: id, stats } if id == call => {
-                // A line a second is for programs; a person hears how it sounds.
-                if self.json {
-                    let mut fields = quality(&stats.quality);
-                    fields.insert("call".into(), id.as_str().into());
-                    fields.insert("level_in_dbov".into(), round(stats.level_in).into());
-                    fields.insert("level_out_dbov".into(), round(stats.level_out).into());
-                    self.say("stats", Value::Object(fields), "");
-                }
+            // A line a second is for programs; a person hears how it sounds.
+            Event::Stats { call: id, stats } if id == call && self.json => {
+                let mut fields = quality(&stats.quality);
+                fields.insert("call".into(), id.as_str().into());
+                fields.insert("level_in_dbov".into(), round(stats.level_in).into());
+                fields.insert("level_out_dbov".into(), round(stats.level_out).into());
+                self.say("stats", Value::Object(fields), "");
             }
             Event::Lagged { missed } => self.note(&format!("{missed} events were missed")),
             _ => {}

@@ -6,6 +6,7 @@
 //! - [`net`]: a network in virtual time for sans-IO phones, with loss, jitter and a printed seed.
 //! - [`sip_registrar`]: a loopback registrar and forking proxy, sans-IO and on real sockets.
 //! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
+//! - [`stranger`]: a far end of another make, scripted word by word.
 //! - [`voices`]: the two committed voices; [`audio`]: sound in memory, from and to WAV files of any rate.
 
 pub mod audio;
@@ -15,5 +16,6 @@ pub mod handset;
 pub mod net;
 pub mod sip_registrar;
 pub mod speech;
+pub mod stranger;
 pub mod town;
 pub mod voices;

@@ -24,6 +24,7 @@ use tandem_types::{CallId, Entropy};
 use crate::handset::{Handset, Setup};
 use crate::net::{Link, NodeId, World};
 use crate::sip_registrar::{Config, Registrar, RegistrarNode};
+use crate::stranger::Stranger;
 
 /// A person of the town, by their phone.
 pub type Person = NodeId<Handset>;
@@ -91,6 +92,13 @@ impl Town {
         change(&mut setup);
         let handset = Handset::new(setup, self.world.now(), self.world.fork_entropy());
         self.world.add(ip, handset)
+    }
+
+    /// A device of another make, which the story scripts.
+    pub fn stranger(&mut self) -> NodeId<Stranger> {
+        let ip = IpAddr::V4(Ipv4Addr::new(10, 0, 0, self.next_ip));
+        self.next_ip += 1;
+        self.world.add(ip, Stranger::new(ip))
     }
 
     /// Everybody signs in, and is.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use tandem_sip::agent::{AgentConfig, LargeRequests, LocalAddresses, SessionId, UserAgent};
+use tandem_sip::agent::{
+    AgentConfig, Incoming, LargeRequests, LocalAddresses, SessionId, UserAgent,
+};
 use tandem_sip::digest::Credentials;
-use tandem_sip::message::Uri;
+use tandem_sip::message::{Host, NameAddr, SipUri, Uri};
 use tandem_sip::transaction::TransportKind;
 use tandem_types::{CallId, Pii};
 
@@ -37,7 +39,7 @@ impl SipAccount {
     /// A direct account at `bind`: it can be called there, and calls without a server.
     pub fn direct(bind: SocketAddr, transport: TransportKind) -> Self {
         Self {
-            address: Pii::new(format!("sip:tandem@{}", bind.ip())),
+            address: Pii::new(format!("sip:tandem@{}", Host::from(bind.ip()))),
             display_name: None,
             registrar: None,
             user: None,
@@ -48,6 +50,9 @@ impl SipAccount {
         }
     }
 }
+
+/// The port of a SIP address that names none (RFC 3261 §19.1.2).
+const SIP_PORT: u16 = 5060;
 
 /// Why an account cannot be used as given.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -66,8 +71,16 @@ pub(super) struct Slot {
     pub(super) agent: UserAgent,
     pub(super) sessions: BTreeMap<SessionId, CallId>,
     pub(super) state: AccountState,
-    /// The server part of the account, for targets that name none.
-    pub(super) domain: String,
+    /// The server part of the account, for targets that name none; `None` where there is no server.
+    pub(super) domain: Option<String>,
+}
+
+impl Slot {
+    /// Who calls. What is asserted (RFC 3325) counts only where a server could have asserted it.
+    pub(super) fn caller<'a>(&self, incoming: &'a Incoming) -> &'a NameAddr {
+        let asserted = incoming.asserted.as_ref().filter(|_| self.domain.is_some());
+        asserted.unwrap_or(&incoming.from).reveal()
+    }
 }
 
 /// The agent's view of `account`.
@@ -76,7 +89,7 @@ pub(super) fn agent_config(
     local: LocalAddresses,
     user_agent: &str,
     instance_id: &str,
-) -> Result<(AgentConfig, String), AccountError> {
+) -> Result<(AgentConfig, Option<String>), AccountError> {
     let aor: Uri = account
         .address
         .reveal()
@@ -85,10 +98,10 @@ pub(super) fn agent_config(
     let Uri::Sip(parts) = &aor else {
         return Err(AccountError::BadAddress);
     };
-    let domain = match parts.port() {
+    let domain = account.registrar.as_ref().map(|_| match parts.port() {
         Some(port) => format!("{}:{port}", parts.host()),
         None => parts.host().to_string(),
-    };
+    });
     let user = match &account.user {
         Some(user) => user.reveal().clone(),
         None => parts.user_text().map(String::from).unwrap_or_default(),
@@ -101,6 +114,10 @@ pub(super) fn agent_config(
                 .map_err(|_| AccountError::BadRegistrar)?;
             Some(uri)
         }
+    };
+    let aor = match domain {
+        Some(_) => aor,
+        None => Uri::Sip(reachable(parts.clone(), local)),
     };
     let mut config = AgentConfig::new(aor, account.transport, local);
     config.display_name = account
@@ -117,4 +134,46 @@ pub(super) fn agent_config(
     config.expires = account.expires;
     config.large_requests = LargeRequests::UseTcp;
     Ok((config, domain))
+}
+
+/// The address of somebody without a server: who was called by it must be able to call back, so it says where
+/// the sockets are.
+fn reachable(address: SipUri, local: LocalAddresses) -> SipUri {
+    let (Some(at), Some(named)) = (local.udp.or(local.tcp), address.host().ip()) else {
+        return address;
+    };
+    let is_own = named.is_unspecified() || named == at.ip();
+    if !is_own || address.port().is_some() {
+        return address;
+    }
+    let port = (at.port() != SIP_PORT).then_some(at.port());
+    address.with_host(at.ip().into()).with_port(port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn aor(bind: &str, local: &str) -> String {
+        let account = SipAccount::direct(bind.parse().unwrap(), TransportKind::Udp);
+        let local = LocalAddresses {
+            udp: Some(local.parse().unwrap()),
+            tcp: None,
+        };
+        let (config, _) = agent_config(&account, local, "", "").unwrap();
+        config.aor.to_string()
+    }
+
+    #[test]
+    fn who_has_no_server_can_be_called_back() {
+        assert_eq!(
+            aor("0.0.0.0:0", "192.0.2.7:40000"),
+            "sip:tandem@192.0.2.7:40000"
+        );
+        assert_eq!(
+            aor("192.0.2.7:5060", "192.0.2.7:5060"),
+            "sip:tandem@192.0.2.7"
+        );
+        assert_eq!(aor("[::]:0", "[::1]:5070"), "sip:tandem@[::1]:5070");
+    }
 }

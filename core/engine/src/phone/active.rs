@@ -3,26 +3,26 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use tandem_call::{Call, CallDirection, CallEvent, CallState, LegEvent, Output as CallOutput};
+use tandem_call::{Call, CallDirection, LegEvent, Output as CallOutput};
 use tandem_media::io::{AudioSink, AudioSource};
 use tandem_media::{MediaSession, Negotiated};
 use tandem_sip::agent::SessionId;
 use tandem_sip::message::Uri;
-use tandem_store::{EndedCall, NewCall, Trust};
+use tandem_store::{NewCall, UnixMillis};
 use tandem_types::{
     AccountId, Address, CallId, CallQuality, Encryption, EndReason, LegId, MediaDescription,
     MediaKind, Pii, Protocol,
 };
 
 use super::desk::Desk;
-use super::{Audio, LogEntry, MediaPorts, Output};
-use crate::{CallSnapshot, Event};
+use super::{Audio, LogEntry, MediaPorts};
+use crate::CallSnapshot;
 
 /// How often the app hears how a call sounds.
-const STATS_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const STATS_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the row of a running call is refreshed, so that an interrupted one has an end that is about
 /// right.
-const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
+pub(super) const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// What waits for the media sockets to open.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -41,6 +41,8 @@ pub(super) enum Liveness {
     /// Media is coming in, or never came so far.
     #[default]
     Heard,
+    /// Silence, and no answered call yet to ask in.
+    Unasked,
     /// Silence; it was asked by signalling, and has until then to answer.
     Asked { until: Instant },
     /// It did not answer; asked again then.
@@ -53,6 +55,7 @@ pub(super) struct ActiveCall {
     pub(super) machine: Call,
     pub(super) leg: LegId,
     pub(super) account: AccountId,
+    peer: Address,
     pub(super) target: Option<Uri>,
     pub(super) session: Option<SessionId>,
     pub(super) waiting: Waiting,
@@ -64,13 +67,17 @@ pub(super) struct ActiveCall {
     pub(super) sink: Option<Box<dyn AudioSink>>,
     /// Our last description, offer or answer: a later offer keeps its streams.
     pub(super) local: Option<MediaDescription>,
-    /// Our offer that waits for its answer.
+    /// The offer in our INVITE or re-INVITE that waits for its answer.
     pub(super) our_offer: Option<MediaDescription>,
+    /// Our offer that the far end asked for, by an INVITE without one: its ACK brings the answer.
+    pub(super) asked_offer: Option<MediaDescription>,
     /// Their offer that waits for ours.
     pub(super) their_offer: Option<MediaDescription>,
     pub(super) negotiated: Option<Negotiated>,
-    /// This side wants the far end on hold.
+    /// What the far end was told last: that this side holds, or not.
     pub(super) holding: bool,
+    /// Whether the microphone is closed because this side holds or wants to.
+    pub(super) quiet: bool,
     /// A re-offer for a hold or a resume is on its way.
     pub(super) hold_in_flight: bool,
     pub(super) remote_hold: bool,
@@ -82,11 +89,14 @@ pub(super) struct ActiveCall {
     pub(super) heard: bool,
     pub(super) played: bool,
     pub(super) liveness: Liveness,
-    next_stats: Option<Instant>,
-    next_alive: Option<Instant>,
-    snapshot: CallSnapshot,
-    rung: bool,
-    over: bool,
+    pub(super) next_stats: Option<Instant>,
+    pub(super) next_alive: Option<Instant>,
+    pub(super) snapshot: CallSnapshot,
+    /// The latest moment that was written down: a clock that is set back must not end a call before it
+    /// began.
+    latest: UnixMillis,
+    pub(super) rung: bool,
+    pub(super) over: bool,
 }
 
 impl ActiveCall {
@@ -105,7 +115,6 @@ impl ActiveCall {
         desk: &Desk,
     ) -> Self {
         let machine = Call::outgoing(now, id.clone(), desk.config.call.clone(), [leg]);
-        let peer = Pii::new(peer.to_string());
         let mut call = Self::new(
             now,
             id,
@@ -137,7 +146,6 @@ impl ActiveCall {
         desk: &Desk,
     ) -> Self {
         let machine = Call::incoming(now, id.clone(), leg, desk.config.call.clone());
-        let peer = Pii::new(peer.to_string());
         let mut call = Self::new(
             now,
             id,
@@ -164,19 +172,20 @@ impl ActiveCall {
         id: CallId,
         leg: LegId,
         account: AccountId,
-        peer: Pii<String>,
+        peer: Address,
         machine: Call,
         direction: CallDirection,
         desk: &Desk,
     ) -> Self {
+        let started = desk.wall(now);
         let snapshot = CallSnapshot {
             id,
             account,
-            peer,
+            peer: Pii::new(peer.to_string()),
             peer_name: None,
             direction,
             state: machine.state(),
-            started: desk.wall(now),
+            started,
             accepted: None,
             codec: None,
             encryption: Encryption::None,
@@ -187,6 +196,7 @@ impl ActiveCall {
             machine,
             leg,
             account,
+            peer,
             target: None,
             session: None,
             waiting: Waiting::Nothing,
@@ -196,9 +206,11 @@ impl ActiveCall {
             sink: None,
             local: None,
             our_offer: None,
+            asked_offer: None,
             their_offer: None,
             negotiated: None,
             holding: false,
+            quiet: false,
             hold_in_flight: false,
             remote_hold: false,
             verdict: None,
@@ -210,6 +222,7 @@ impl ActiveCall {
             next_stats: None,
             next_alive: None,
             snapshot,
+            latest: started,
             rung: false,
             over: false,
         }
@@ -225,6 +238,12 @@ impl ActiveCall {
 
     pub(super) const fn is_over(&self) -> bool {
         self.over
+    }
+
+    /// The moment by the clock on the wall, never before one that was written down.
+    pub(super) fn moment(&mut self, now: Instant, desk: &Desk) -> UnixMillis {
+        self.latest = self.latest.max(desk.wall(now));
+        self.latest
     }
 
     pub(super) fn set_peer_name(&mut self, name: Option<Pii<String>>) {
@@ -246,7 +265,7 @@ impl ActiveCall {
                 CallDirection::Incoming => tandem_store::CallDirection::Incoming,
                 CallDirection::Outgoing => tandem_store::CallDirection::Outgoing,
             },
-            peer: Pii::new(address_text(self.snapshot.peer.reveal())),
+            peer: Pii::new(self.peer.clone()),
             person: None,
             person_name: self.snapshot.peer_name.clone(),
             account: Some(self.account),
@@ -291,7 +310,7 @@ impl ActiveCall {
         }
         if self.next_alive.is_some_and(|at| at <= now) {
             self.next_alive = Some(now + ALIVE_INTERVAL);
-            let wall = desk.wall(now);
+            let wall = self.moment(now, desk);
             desk.log(LogEntry::Alive(
                 self.id().clone(),
                 wall,
@@ -303,7 +322,7 @@ impl ActiveCall {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let media = self.media.as_ref().and_then(MediaSession::poll_timeout);
         let asked = match self.liveness {
-            Liveness::Heard => None,
+            Liveness::Heard | Liveness::Unasked => None,
             Liveness::Asked { until } => Some(until),
             Liveness::Lost { again } | Liveness::Quiet { again } => Some(again),
         };
@@ -319,12 +338,6 @@ impl ActiveCall {
         .min()
     }
 
-    /// Tells the app what the call looks like now.
-    pub(super) fn publish(&mut self, desk: &mut Desk) {
-        self.refresh();
-        desk.tell(Event::Call(self.snapshot.clone()));
-    }
-
     /// Ends a call whose code panicked: nothing of it can be trusted any more but its row.
     pub(super) fn end_after_fault(&mut self, now: Instant, desk: &mut Desk) {
         if let Some(session) = self.session
@@ -336,108 +349,4 @@ impl ActiveCall {
         self.media = None;
         self.finish(now, EndReason::InternalError, desk);
     }
-
-    fn take_call_event(&mut self, now: Instant, event: CallEvent, desk: &mut Desk) {
-        match event {
-            CallEvent::StateChanged(picture) => {
-                self.snapshot.state = picture.state;
-                if picture.accepted && self.accepted_at.is_none() {
-                    self.note_accepted(now, desk);
-                }
-                let rings = match picture.state {
-                    CallState::Ringing | CallState::EarlyMedia | CallState::Incoming => true,
-                    CallState::Dialing
-                    | CallState::Connecting
-                    | CallState::Active { .. }
-                    | CallState::Held { .. }
-                    | CallState::Reconnecting { .. }
-                    | CallState::Ending
-                    | CallState::Ended(_) => false,
-                };
-                if rings && !self.rung {
-                    self.rung = true;
-                    let wall = desk.wall(now);
-                    desk.log(LogEntry::Ringing(self.id().clone(), wall));
-                }
-                self.publish(desk);
-            }
-            CallEvent::HoldRefused(wish) => {
-                desk.tell(Event::HoldRefused {
-                    call: self.id().clone(),
-                    wish,
-                });
-            }
-            CallEvent::Ended(summary) => self.finish(now, summary.reason, desk),
-        }
-    }
-
-    fn note_accepted(&mut self, now: Instant, desk: &mut Desk) {
-        self.accepted_at = Some(now);
-        self.next_stats = Some(now + STATS_INTERVAL);
-        self.next_alive = Some(now + ALIVE_INTERVAL);
-        let wall = desk.wall(now);
-        self.snapshot.accepted = Some(wall);
-        self.attach_audio();
-        desk.log(LogEntry::Accepted(self.id().clone(), wall));
-    }
-
-    fn finish(&mut self, now: Instant, reason: EndReason, desk: &mut Desk) {
-        if self.over {
-            return;
-        }
-        self.over = true;
-        if let Some(media) = &mut self.media {
-            media.close(now);
-        }
-        self.take_media_outputs(now, desk);
-        self.refresh();
-        self.media = None;
-        self.snapshot.state = CallState::Ended(reason);
-        let ended = EndedCall {
-            at: desk.wall(now),
-            reason,
-            media: BTreeSet::from([MediaKind::Audio]),
-            quality: self.snapshot.quality,
-            encryption: self.snapshot.encryption,
-            trust: Trust::Unverified,
-            sender_device: None,
-        };
-        desk.push(Output::CloseMedia {
-            call: self.id().clone(),
-        });
-        desk.log(LogEntry::Finish(self.id().clone(), ended));
-        desk.tell(Event::Call(self.snapshot.clone()));
-    }
-
-    fn refresh(&mut self) {
-        if let Some(media) = &self.media {
-            self.snapshot.quality = media.stats();
-        }
-        if let Some(negotiated) = &self.negotiated {
-            self.snapshot.codec = Some(negotiated.codec.token());
-            self.snapshot.encryption = negotiated.encryption;
-        }
-    }
-
-    fn tell_stats(&mut self, desk: &mut Desk) {
-        self.refresh();
-        let quality = self.snapshot.quality;
-        if let Some(media) = &mut self.media {
-            let sample = media.sample();
-            let stats = crate::CallStats {
-                quality,
-                level_in: sample.level_in_dbov,
-                level_out: sample.level_out_dbov,
-            };
-            desk.tell(Event::Stats {
-                call: self.id().clone(),
-                stats,
-            });
-        }
-    }
-}
-
-fn address_text(peer: &str) -> Address {
-    peer.parse()
-        .unwrap_or_else(|_| Address::Sip(peer.to_owned()))
 }

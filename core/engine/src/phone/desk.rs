@@ -15,7 +15,7 @@ pub(super) struct Desk {
     pub(super) entropy: Box<dyn FnMut() -> Box<dyn Entropy> + Send>,
     pub(super) accounts: BTreeMap<AccountId, Slot>,
     pub(super) outputs: VecDeque<Output>,
-    /// The wall clock at one instant; every other moment is counted from it.
+    /// The wall clock at one instant; a later moment is counted from it.
     anchor: (Instant, UnixMillis),
 }
 
@@ -43,6 +43,10 @@ impl Desk {
             wall.0
                 .saturating_add(i64::try_from(passed).unwrap_or(i64::MAX)),
         )
+    }
+
+    pub(super) const fn set_wall(&mut self, now: Instant, wall: UnixMillis) {
+        self.anchor = (now, wall);
     }
 
     /// The same as a duration since 1970, for RTCP's NTP timestamps.

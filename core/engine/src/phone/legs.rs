@@ -76,9 +76,7 @@ impl ActiveCall {
         let offer = negotiate::offer(&desk.config.media, local, Direction::SendRecv);
         self.our_offer = Some(offer.clone());
         self.local = Some(offer.clone());
-        if let Some(media) = &mut self.media {
-            media.listen(now, negotiate::receivable_formats(&offer));
-        }
+        self.listen(now, &offer);
         let Ok(slot) = desk.slot(self.account) else {
             self.leg_event(
                 now,
@@ -129,7 +127,8 @@ impl ActiveCall {
             }
             None => {
                 let offer = negotiate::offer(&desk.config.media, local, Direction::SendRecv);
-                self.our_offer = Some(offer.clone());
+                self.asked_offer = Some(offer.clone());
+                self.listen(now, &offer);
                 offer
             }
         };
@@ -167,12 +166,11 @@ impl ActiveCall {
     /// Re-offers with, or without, our hold.
     fn re_offer(&mut self, now: Instant, hold: bool, desk: &mut Desk) {
         let Some(offer) = self.later_offer(hold, desk) else {
+            self.leg_event(now, LegEvent::HoldRejected(HoldRefusal::Refused));
             return;
         };
         self.holding = hold;
         self.hold_in_flight = true;
-        // The sound stops now, not when the far end agrees.
-        self.apply_direction(now);
         self.our_offer = Some(offer.clone());
         self.local = Some(offer.clone());
         let asked = self.with_agent(desk, |agent, session| {
@@ -182,7 +180,6 @@ impl ActiveCall {
             self.our_offer = None;
             self.hold_in_flight = false;
             self.holding = !hold;
-            self.apply_direction(now);
             let refusal = match error {
                 AgentError::ChangePending => HoldRefusal::Glare {
                     retry_after: BUSY_RETRY,

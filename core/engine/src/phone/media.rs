@@ -7,7 +7,7 @@ use tandem_call::LegEvent;
 use tandem_media::io::{NullSink, Silence};
 use tandem_media::{
     Component, LocalTransport, MediaEvent, MediaSession, Negotiated, Output as MediaOutput,
-    SessionConfig,
+    SessionConfig, negotiate,
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::{Direction, StreamKind};
@@ -20,6 +20,8 @@ use crate::Event;
 
 /// How long a far end that fell silent has to answer over signalling before the call counts as lost.
 const ANSWER_LIMIT: Duration = Duration::from_secs(2);
+/// How long after the accept it is asked first, if it had fallen silent before.
+const FIRST_ASK: Duration = Duration::from_secs(3);
 /// How often it is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(8);
 
@@ -105,19 +107,27 @@ impl ActiveCall {
         })
     }
 
+    /// From now on plays what `offer`, ours, allows to come before its answer (RFC 3264 §5.1).
+    pub(super) fn listen(&mut self, now: Instant, offer: &MediaDescription) {
+        if let Some(media) = &mut self.media {
+            media.listen(now, negotiate::receivable_formats(offer));
+        }
+    }
+
     /// Begins, or changes, what flows.
     pub(super) fn start_media(&mut self, now: Instant, negotiated: Negotiated) {
         self.negotiated = Some(negotiated);
         self.apply_direction(now);
     }
 
-    /// While this side holds, nothing flows: the far end was told `sendonly`, and gets no microphone.
+    /// While this side holds, or wants to, nothing flows: the far end is told `sendonly`, and gets no
+    /// microphone.
     pub(super) fn apply_direction(&mut self, now: Instant) {
         let Some(negotiated) = &self.negotiated else {
             return;
         };
         let mut effective = negotiated.clone();
-        if self.holding {
+        if self.quiet {
             effective.direction = Direction::Inactive;
         }
         if let Some(media) = &mut self.media {
@@ -181,6 +191,7 @@ impl ActiveCall {
     /// Silence alone proves nothing: a far end may have nothing to say. Signalling tells.
     fn ask_whether_alive(&mut self, now: Instant, desk: &mut Desk) {
         if self.accepted_at.is_none() {
+            self.liveness = Liveness::Unasked;
             return;
         }
         self.liveness = Liveness::Asked {
@@ -189,9 +200,18 @@ impl ActiveCall {
         let _ = self.with_agent(desk, |agent, session| agent.probe(now, session));
     }
 
+    /// An early announcement may have ended long before the accept; from now on its silence counts.
+    pub(super) fn ask_after_accept(&mut self, now: Instant) {
+        if self.liveness == Liveness::Unasked {
+            self.liveness = Liveness::Quiet {
+                again: now + FIRST_ASK,
+            };
+        }
+    }
+
     pub(super) fn note_alive(&mut self, now: Instant) {
         match self.liveness {
-            Liveness::Heard => {}
+            Liveness::Heard | Liveness::Unasked => {}
             Liveness::Asked { .. } | Liveness::Lost { .. } | Liveness::Quiet { .. } => {
                 self.liveness = Liveness::Quiet {
                     again: now + ASK_AGAIN,
@@ -217,6 +237,7 @@ impl ActiveCall {
             }
             Liveness::Quiet { again } if again <= now => self.ask_whether_alive(now, desk),
             Liveness::Heard
+            | Liveness::Unasked
             | Liveness::Asked { .. }
             | Liveness::Lost { .. }
             | Liveness::Quiet { .. } => {}

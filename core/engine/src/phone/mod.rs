@@ -13,10 +13,12 @@
 mod account;
 mod active;
 mod desk;
+mod incoming;
 mod legs;
 mod media;
 mod output;
 mod signals;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -30,7 +32,7 @@ use tandem_sip::agent::{LocalAddresses, SessionId, UserAgent};
 use tandem_sip::message::Uri;
 use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_store::UnixMillis;
-use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId, Pii};
+use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId};
 
 pub use account::{AccountError, SipAccount};
 pub use output::{LogEntry, Output};
@@ -100,6 +102,7 @@ pub struct Phone {
     desk: Desk,
     calls: BTreeMap<CallId, ActiveCall>,
     next_leg: u64,
+    takes_calls: bool,
 }
 
 impl Phone {
@@ -115,6 +118,7 @@ impl Phone {
             desk: Desk::new(config, Box::new(entropy), now, wall),
             calls: BTreeMap::new(),
             next_leg: 1,
+            takes_calls: true,
         }
     }
 
@@ -158,6 +162,18 @@ impl Phone {
         Ok(())
     }
 
+    /// What the clock on the wall says at `now`. To be told again and again: a device that slept, or whose
+    /// clock was set, has another idea of it than was counted from the last time.
+    pub const fn set_wall(&mut self, now: Instant, wall: UnixMillis) {
+        self.desk.set_wall(now, wall);
+    }
+
+    /// Whether calls that come in may ring. While they may not, they are refused as unavailable and leave no
+    /// trace: for a driver that is about to stop, or cannot keep up with writing them down.
+    pub const fn set_takes_calls(&mut self, takes_calls: bool) {
+        self.takes_calls = takes_calls;
+    }
+
     /// Signs out.
     ///
     /// # Errors
@@ -183,7 +199,7 @@ impl Phone {
             return Err(PhoneError::TooManyCalls);
         }
         let domain = self.desk.slot(account)?.domain.clone();
-        let address = dialled(target, &domain)?;
+        let address = dialled(target, domain.as_deref())?;
         let uri: Uri = address
             .as_str()
             .parse()
@@ -482,8 +498,9 @@ impl Phone {
     }
 }
 
-/// What a person dialled, as an address: `bob` means bob at the account's own server.
-fn dialled(target: &str, domain: &str) -> Result<Address, PhoneError> {
+/// What a person dialled, as an address: `bob` means bob at the account's own server or, without a server,
+/// the machine of that name.
+fn dialled(target: &str, domain: Option<&str>) -> Result<Address, PhoneError> {
     let target = target.trim();
     let has_scheme = |scheme: &str| {
         target
@@ -492,10 +509,11 @@ fn dialled(target: &str, domain: &str) -> Result<Address, PhoneError> {
     };
     let text = if ["sip:", "sips:", "tel:"].into_iter().any(has_scheme) {
         target.to_owned()
-    } else if target.contains('@') {
-        format!("sip:{target}")
     } else {
-        format!("sip:{target}@{domain}")
+        match domain.filter(|_| !target.contains('@')) {
+            Some(domain) => format!("sip:{target}@{domain}"),
+            None => format!("sip:{target}"),
+        }
     };
     text.parse().map_err(|_| PhoneError::BadTarget)
 }
@@ -503,19 +521,13 @@ fn dialled(target: &str, domain: &str) -> Result<Address, PhoneError> {
 /// The reason a leg has when this side could not even begin.
 const COULD_NOT_BEGIN: EndReason = EndReason::InternalError;
 
-/// An address out of a SIP URI, for the screen and the log.
-fn address_of(uri: &Uri) -> Pii<Address> {
-    let text = uri.to_string();
-    Pii::new(text.parse().unwrap_or(Address::Sip(text)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_bare_name_is_dialled_at_the_own_server() {
-        let dial = |target| dialled(target, "example.org").map(|a| a.to_string());
+        let dial = |target| dialled(target, Some("example.org")).map(|a| a.to_string());
         assert_eq!(dial("bob").as_deref(), Ok("sip:bob@example.org"));
         assert_eq!(dial("bob@there.org").as_deref(), Ok("sip:bob@there.org"));
         assert_eq!(
@@ -524,5 +536,7 @@ mod tests {
         );
         assert_eq!(dial("tel:+4930").as_deref(), Ok("tel:+4930"));
         assert_eq!(dial("bob smith"), Err(PhoneError::BadTarget));
+        let direct = dialled("192.0.2.7:5070", None).map(|a| a.to_string());
+        assert_eq!(direct.as_deref(), Ok("sip:192.0.2.7:5070"));
     }
 }

@@ -3,18 +3,18 @@
 use std::time::Instant;
 
 use tandem_call::{HoldRefusal, LegEvent};
-use tandem_media::{LocalTransport, negotiate};
+use tandem_media::{Negotiated, negotiate};
 use tandem_sip::agent::{
-    Event as AgentEvent, Incoming, Output as AgentOutput, RegistrationEvent, SessionEnd,
+    Event as AgentEvent, Output as AgentOutput, RegistrationEvent, SessionEnd,
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::Direction;
-use tandem_types::{AccountId, CallId, EndReason, MediaDescription};
+use tandem_types::{AccountId, EndReason, MediaDescription};
 
 use super::active::ActiveCall;
 use super::desk::Desk;
 use super::media::holds_us;
-use super::{LogEntry, Output, Phone, address_of};
+use super::{Output, Phone};
 use crate::{AccountState, Event};
 
 impl Phone {
@@ -67,67 +67,6 @@ impl Phone {
             slot.sessions.remove(&session);
         }
         self.guarded(now, &id, |call, desk| call.take_signal(now, event, desk));
-    }
-
-    fn take_incoming(&mut self, now: Instant, account: AccountId, incoming: &Incoming) {
-        let session = incoming.session;
-        let refusal = if self.calls.len() >= self.desk.config.max_calls {
-            Some(StatusCode::BUSY_HERE)
-        } else {
-            incoming
-                .offer
-                .as_ref()
-                .and_then(|offer| self.unacceptable(offer))
-        };
-        if let Some(status) = refusal {
-            if let Ok(slot) = self.desk.slot(account) {
-                let _ = slot.agent.reject(now, session, status);
-            }
-            return;
-        }
-        let caller = incoming
-            .asserted
-            .as_ref()
-            .unwrap_or(&incoming.from)
-            .reveal();
-        let id = CallId::random(&mut *(self.desk.entropy)());
-        let leg = self.leg();
-        let peer = address_of(&caller.uri).into_inner();
-        let offer = incoming.offer.clone();
-        let mut call = ActiveCall::incoming(
-            now,
-            id.clone(),
-            leg,
-            account,
-            peer,
-            session,
-            offer,
-            &self.desk,
-        );
-        call.set_peer_name(caller.display.clone().map(Into::into));
-        if let Ok(slot) = self.desk.slot(account) {
-            slot.sessions.insert(session, id.clone());
-        }
-        self.desk.log(LogEntry::Begin(call.new_row()));
-        self.desk.push(Output::OpenMedia {
-            call: id.clone(),
-            account,
-        });
-        self.calls.insert(id, call);
-    }
-
-    /// The status an offer nobody here could ever accept is refused with, before anything rings.
-    fn unacceptable(&self, offer: &MediaDescription) -> Option<StatusCode> {
-        let nowhere = (std::net::Ipv4Addr::UNSPECIFIED, 0).into();
-        let local = LocalTransport {
-            rtp: nowhere,
-            rtcp: nowhere,
-        };
-        let capabilities = &self.desk.config.media;
-        match negotiate::answer(offer, capabilities, local, Direction::SendRecv) {
-            Ok(_) => None,
-            Err(_) => Some(StatusCode::NOT_ACCEPTABLE_HERE),
-        }
     }
 }
 
@@ -189,29 +128,23 @@ impl ActiveCall {
             return;
         };
         // Each fork that answers early takes over the ear; the accept decides in the end.
-        if self.negotiate_answer(now, answer) {
+        if self.negotiate_answer(now, self.our_offer.clone().as_ref(), answer) {
             self.attach_sink();
             self.leg_event(now, LegEvent::EarlyMedia);
         }
     }
 
     fn take_accept(&mut self, now: Instant, answer: Option<&MediaDescription>, desk: &mut Desk) {
-        let agreed = match answer {
-            Some(answer) => self.negotiate_answer(now, answer),
-            None => self.negotiated.is_some(),
-        };
-        if !agreed {
+        let offer = self.our_offer.take();
+        let agreed = answer.is_some_and(|it| self.negotiate_answer(now, offer.as_ref(), it));
+        let Some(answer) = answer.filter(|_| agreed) else {
             // The dialog stands: it has to be taken down, and the caller told why.
             self.give_up_media(now, desk);
             return;
-        }
-        self.our_offer = None;
-        self.remote_hold = answer.is_some_and(holds_us);
+        };
         self.leg_event(now, LegEvent::Accepted);
         self.leg_event(now, LegEvent::TransportConnected);
-        if self.remote_hold {
-            self.leg_event(now, LegEvent::Held(true));
-        }
+        self.note_remote_hold(now, answer);
     }
 
     fn take_confirmation(
@@ -220,65 +153,84 @@ impl ActiveCall {
         answer: Option<&MediaDescription>,
         desk: &mut Desk,
     ) {
-        if let Some(answer) = answer {
-            if !self.negotiate_answer(now, answer) {
+        let offer = self.asked_offer.take();
+        match (offer, answer) {
+            (Some(offer), Some(answer)) if self.negotiate_answer(now, Some(&offer), answer) => {
+                self.leg_event(now, LegEvent::TransportConnected);
+                self.note_remote_hold(now, answer);
+            }
+            // The answer was in the 200.
+            (None, _) => {}
+            (Some(_), _) => {
                 self.give_up_media(now, desk);
                 return;
             }
-            self.our_offer = None;
-            self.leg_event(now, LegEvent::TransportConnected);
-        } else if self.negotiated.is_none() {
-            // Our offer went unanswered: an ACK without a body (RFC 3261 §13.2.2.4 forbids it).
-            self.give_up_media(now, desk);
-            return;
         }
         self.leg_event(now, LegEvent::AnswerConfirmed);
     }
 
     fn take_update(&mut self, now: Instant, offer: Option<MediaDescription>, desk: &mut Desk) {
-        let Some(offer) = offer else {
+        let answered = match &offer {
+            Some(offer) => self.answer_to(offer, desk),
             // It asks for our offer: a full one, not a mirror of its hold (RFC 6337 §5.1).
-            let ours = self.later_offer(self.holding, desk);
-            self.our_offer.clone_from(&ours);
-            if ours.is_some() {
-                self.local.clone_from(&ours);
-            }
-            let reply = ours.ok_or(StatusCode::NOT_ACCEPTABLE_HERE);
-            let _ = self.with_agent(desk, |agent, session| {
-                agent.answer_update(now, session, reply)
-            });
-            return;
+            None => self
+                .later_offer(self.holding, desk)
+                .map(|ours| (ours, None)),
         };
-        let wish = Direction::of(true, !self.holding);
-        let capabilities = &desk.config.media;
-        let answered = self
-            .local_transport()
-            .and_then(|local| negotiate::answer(&offer, capabilities, local, wish).ok());
-        let reply = match answered {
-            Some((answer, negotiated)) => {
-                self.local = Some(answer.clone());
-                self.start_media(now, negotiated);
-                self.note_remote_hold(now, &offer);
-                Ok(answer)
-            }
+        let reply = match &answered {
+            Some((ours, _)) => Ok(ours.clone()),
             None => Err(StatusCode::NOT_ACCEPTABLE_HERE),
         };
-        let _ = self.with_agent(desk, |agent, session| {
+        let said = self.with_agent(desk, |agent, session| {
             agent.answer_update(now, session, reply)
         });
+        let Some((ours, negotiated)) = answered else {
+            return;
+        };
+        if said.is_err() {
+            // It still waits for an answer; a refusal can always be said.
+            let refusal = Err(StatusCode::NOT_ACCEPTABLE_HERE);
+            let _ = self.with_agent(desk, |agent, session| {
+                agent.answer_update(now, session, refusal)
+            });
+            return;
+        }
+        self.local = Some(ours.clone());
+        match (offer, negotiated) {
+            (Some(offer), Some(negotiated)) => {
+                self.start_media(now, negotiated);
+                self.note_remote_hold(now, &offer);
+            }
+            (_, _) => self.asked_offer = Some(ours),
+        }
+    }
+
+    fn answer_to(
+        &self,
+        offer: &MediaDescription,
+        desk: &Desk,
+    ) -> Option<(MediaDescription, Option<Negotiated>)> {
+        let wish = Direction::of(true, !self.holding);
+        let local = self.local_transport()?;
+        let answered = negotiate::answer(offer, &desk.config.media, local, wish);
+        let (answer, negotiated) = answered.ok()?;
+        Some((answer, Some(negotiated)))
     }
 
     fn take_update_answer(&mut self, now: Instant, answer: Option<&MediaDescription>) {
         let Some(answer) = answer else {
             return;
         };
-        if !self.negotiate_answer(now, answer) {
-            tracing::warn!(call = %self.id(), "the far end's answer does not fit; media stays as it was");
-        } else {
+        // What it asked for came first: a change of ours waits until that is settled.
+        let asked = self.asked_offer.take();
+        let ours = asked.is_none();
+        let offer = asked.or_else(|| self.our_offer.take());
+        if self.negotiate_answer(now, offer.as_ref(), answer) {
             self.note_remote_hold(now, answer);
+        } else {
+            tracing::warn!(call = %self.id(), "the far end's answer does not fit; media stays as it was");
         }
-        self.our_offer = None;
-        if std::mem::take(&mut self.hold_in_flight) {
+        if ours && std::mem::take(&mut self.hold_in_flight) {
             let done = if self.holding {
                 LegEvent::HoldDone
             } else {
@@ -289,10 +241,13 @@ impl ActiveCall {
     }
 
     fn take_update_refusal(&mut self, now: Instant) {
+        if self.asked_offer.take().is_some() {
+            // It asked for an offer and never answered it; a change of ours still waits.
+            return;
+        }
         self.our_offer = None;
         if std::mem::take(&mut self.hold_in_flight) {
             self.holding = !self.holding;
-            self.apply_direction(now);
             self.leg_event(now, LegEvent::HoldRejected(HoldRefusal::Refused));
         }
     }
@@ -305,10 +260,15 @@ impl ActiveCall {
         }
     }
 
-    /// Takes an answer to our open offer. False if it does not fit.
-    fn negotiate_answer(&mut self, now: Instant, answer: &MediaDescription) -> bool {
-        let Some(offer) = &self.our_offer else {
-            return self.negotiated.is_some();
+    /// Takes an answer to an offer of ours. False if it does not fit.
+    fn negotiate_answer(
+        &mut self,
+        now: Instant,
+        offer: Option<&MediaDescription>,
+        answer: &MediaDescription,
+    ) -> bool {
+        let Some(offer) = offer else {
+            return false;
         };
         match negotiate::accept(offer, answer) {
             Ok(negotiated) => {

@@ -18,6 +18,11 @@ pub fn share_of(heard: &[f32], hertz: f32) -> f32 {
     power / energy
 }
 
+/// How loud what was heard is: the root of its mean power.
+pub fn loudness(heard: &[f32]) -> f32 {
+    (heard.iter().map(|sample| sample * sample).sum::<f32>() / heard.len().max(1) as f32).sqrt()
+}
+
 fn tone_energy(part: &[f32], hertz: f32) -> f32 {
     let (mut cos, mut sin) = (0.0, 0.0);
     for (index, sample) in part.iter().enumerate() {

@@ -6,7 +6,7 @@ use tandem_engine::{CallState, Command, HoldState};
 use tandem_world::net::Link;
 use tandem_world::town::{Person, Town};
 
-use crate::ear::share_of;
+use crate::ear::{loudness, share_of};
 
 const ALICE: f32 = 1_400.0;
 const BOB: f32 = 1_500.0;
@@ -33,10 +33,6 @@ fn listen(town: &mut Town, person: Person) -> Vec<f32> {
     let _ = town.phone(person).heard();
     town.wait(Duration::from_secs(1));
     town.phone(person).heard()
-}
-
-fn loudness(heard: &[f32]) -> f32 {
-    (heard.iter().map(|sample| sample * sample).sum::<f32>() / heard.len().max(1) as f32).sqrt()
 }
 
 #[test]

@@ -7,5 +7,8 @@ mod ear;
 mod history;
 mod hold_and_keys;
 mod no_call;
+mod offerless;
+mod renegotiation;
 mod signing_in;
+mod strange_callers;
 mod vanishing;
