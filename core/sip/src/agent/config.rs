@@ -18,7 +18,9 @@ pub struct AgentConfig {
     pub aor: Uri,
     /// Name shown to the far end.
     pub display_name: Option<String>,
-    /// For digest challenges of the registrar and of proxies; `None` gives up at the first challenge.
+    /// For digest challenges of the registrar and of proxies; `None` gives up at the first challenge. Calls
+    /// answer a realm that the registrar challenged with, or that is named like the account or its servers;
+    /// if the registrar never challenges, the first one that asks.
     pub credentials: Option<Credentials>,
     /// Where REGISTER goes, and through which calls go; `None`: direct calls without a server.
     pub registrar: Option<Uri>,

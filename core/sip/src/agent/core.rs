@@ -6,12 +6,10 @@ use std::time::Instant;
 
 use tandem_types::Entropy;
 
+use super::proofs::Proofs;
 use super::streams::Streams;
 use super::{AgentConfig, AgentError, Event, LargeRequests, Output, SessionId, Transmit};
-use crate::digest::{
-    AuthChain, AuthHeader, Authenticator, Challenge, Challenger, DigestError,
-    DigestRequest as Proven,
-};
+use crate::digest::{AuthChain, AuthHeader, DigestError};
 use crate::message::{
     Host, Method, NameAddr, Request, Response, SipUri, StatusCode, Uri, Via, name,
 };
@@ -62,7 +60,7 @@ pub(super) struct Core {
     pub(super) entropy: Box<dyn Entropy>,
     pub(super) transactions: Transactions,
     pub(super) streams: Streams,
-    pub(super) authenticator: Option<Authenticator>,
+    pub(super) proofs: Option<Proofs>,
     pub(super) owners: BTreeMap<ClientId, Owner>,
     /// How the server sees our address, learned from `received` and `rport` (RFC 3581).
     pub(super) public: Option<SocketAddr>,
@@ -77,14 +75,14 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(config: AgentConfig, entropy: Box<dyn Entropy>) -> Self {
         let transactions = Transactions::new(config.timers, Limits::default());
-        let authenticator = config.credentials.clone().map(Authenticator::new);
+        let proofs = Proofs::new(&config);
         let streams = Streams::new(config.keep_alive);
         Self {
             config,
             entropy,
             transactions,
             streams,
-            authenticator,
+            proofs,
             owners: BTreeMap::new(),
             public: None,
             service_routes: Vec::new(),
@@ -294,14 +292,8 @@ impl Core {
 
     /// Adds proofs for every realm that is known already.
     pub(super) fn authorize(&mut self, request: &mut Request, chain: &mut AuthChain) {
-        let uri = request.uri.to_string();
-        if let Some(authenticator) = &mut self.authenticator {
-            let proven = Proven {
-                method: request.method.as_str(),
-                uri: &uri,
-                body: &request.body,
-            };
-            let headers = authenticator.preemptive(chain, &proven, self.entropy.as_mut());
+        if let Some(proofs) = &mut self.proofs {
+            let headers = proofs.preemptive(request, chain, self.entropy.as_mut());
             put(request, headers);
         }
     }
@@ -313,48 +305,18 @@ impl Core {
         chain: &mut AuthChain,
         response: &Response,
     ) -> Result<(), DigestError> {
-        let Some(authenticator) = &mut self.authenticator else {
+        let Some(proofs) = &mut self.proofs else {
             return Err(DigestError::NoUsableChallenge);
         };
-        let Some(challenger) = Challenger::of_status(response.status.code()) else {
-            return Err(DigestError::NoUsableChallenge);
-        };
-        let values = match challenger {
-            Challenger::Server => response.headers.www_authenticate(),
-            Challenger::Proxy => response.headers.proxy_authenticate(),
-        };
-        let challenges = Challenge::parse_all(values.iter().map(String::as_str));
-        let uri = request.uri.to_string();
-        let proven = Proven {
-            method: request.method.as_str(),
-            uri: &uri,
-            body: &request.body,
-        };
-        let headers = authenticator.answer(
-            chain,
-            challenger,
-            &challenges,
-            &proven,
-            self.entropy.as_mut(),
-        )?;
+        let headers = proofs.answer(request, chain, response, self.entropy.as_mut())?;
         put(request, headers);
         Ok(())
     }
 
-    /// Takes what a 2xx says of the next nonce (RFC 7616 §3.5). A server that proves itself wrongly has
-    /// accepted the request all the same: then the nonces are forgotten, and it is asked anew.
+    /// Takes what a 2xx says of the next nonce.
     pub(super) fn take_info(&mut self, chain: &AuthChain, response: &Response) {
-        let Some(authenticator) = &mut self.authenticator else {
-            return;
-        };
-        for challenger in [Challenger::Server, Challenger::Proxy] {
-            if let Some(value) = response.headers.text(challenger.info_header())
-                && authenticator
-                    .handle_info(chain, challenger, &value, &response.body)
-                    .is_err()
-            {
-                authenticator.forget();
-            }
+        if let Some(proofs) = &mut self.proofs {
+            proofs.take_info(chain, response);
         }
     }
 

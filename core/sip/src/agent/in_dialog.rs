@@ -63,7 +63,9 @@ impl Session {
     ) -> Result<(), AgentError> {
         let mut request = sent.request.clone();
         match challenge {
-            None => core.authorize(&mut request, &mut chain),
+            // Whoever called us, and whoever never asked, gets no proof they did not ask for.
+            None if self.is_proven() => core.authorize(&mut request, &mut chain),
+            None => {}
             Some(response) => core
                 .answer_challenge(&mut request, &mut chain, response)
                 .map_err(|_| AgentError::WrongState)?,

@@ -61,6 +61,7 @@ mod info;
 mod invite_client;
 mod invite_server;
 mod options;
+mod proofs;
 mod register;
 mod session;
 mod streams;

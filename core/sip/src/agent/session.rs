@@ -277,6 +277,11 @@ impl Session {
         self.proofs = (sequence, proofs.cloned().collect());
     }
 
+    /// Whether an INVITE of this session was accepted with a proof.
+    pub(super) fn is_proven(&self) -> bool {
+        !self.proofs.1.is_empty()
+    }
+
     /// Repeats the ACK of a 2xx that was acknowledged before; says whether it was.
     pub(super) fn repeat_ack(&self, core: &mut Core, remote_tag: &str, sequence: u32) -> bool {
         let same = |ack: &&SentAck| ack.remote_tag == remote_tag && ack.sequence == sequence;

@@ -14,4 +14,5 @@ mod changes;
 mod net;
 mod registering;
 mod scripted;
+mod secrets;
 mod storms;

@@ -11,15 +11,15 @@ use tandem_types::{Direction, Pii, SeededEntropy};
 
 use crate::net::{Net, Node, config, media, ms, port, secs};
 
-const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.50\r\ns=-\r\nc=IN IP4 192.0.2.50\r\nt=0 0\r\n\
+pub const SDP: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.50\r\ns=-\r\nc=IN IP4 192.0.2.50\r\nt=0 0\r\n\
                    m=audio 7000 RTP/AVP 8\r\n";
 
-fn peer() -> SocketAddr {
+pub fn peer() -> SocketAddr {
     "192.0.2.50:5060".parse().unwrap()
 }
 
 /// Alice has called the scripted peer, whose mail holds the INVITE.
-fn called() -> (Net, Node, SessionId, Request) {
+pub fn called() -> (Net, Node, SessionId, Request) {
     let mut net = Net::new(30);
     let alice = net.phone("alice", 1, TransportKind::Udp);
     let uri = "sip:carol@192.0.2.50".parse().unwrap();
@@ -32,25 +32,25 @@ fn called() -> (Net, Node, SessionId, Request) {
     (net, alice, id, invite)
 }
 
-fn reply(request: &Request, code: u16, tag: &str) -> Response {
+pub fn reply(request: &Request, code: u16, tag: &str) -> Response {
     let status = StatusCode::new(code).unwrap();
     let response = Response::answer(request, status).with_to_tag(tag);
     response.with_header("Contact", format!("<sip:{tag}@192.0.2.50>"))
 }
 
-fn with_sdp(mut response: Response, media_port: u16) -> Response {
+pub fn with_sdp(mut response: Response, media_port: u16) -> Response {
     let body = SDP.replace("7000", &media_port.to_string());
     assert!(SessionDescription::parse(body.as_bytes()).is_ok());
     response.set_body("application/sdp", body);
     response
 }
 
-fn send(net: &mut Net, to: Node, response: &Response) {
+pub fn send(net: &mut Net, to: Node, response: &Response) {
     net.post(peer(), to, response.to_bytes());
     net.run_for(ms(50));
 }
 
-fn requests(net: &Net, method: &str) -> Vec<Request> {
+pub fn requests(net: &Net, method: &str) -> Vec<Request> {
     let mail = net.mail.iter();
     mail.filter_map(|(_, message)| match message {
         Message::Request(request) if request.method.as_str() == method => Some(request.clone()),
@@ -312,7 +312,7 @@ fn a_far_end_that_forgot_the_call_ends_it() {
     assert_eq!(end.status.map(StatusCode::code), Some(481));
 }
 
-fn post(net: &mut Net, to: Node, start: &str, headers: &[&str], body: &str) -> Option<u16> {
+pub fn post(net: &mut Net, to: Node, start: &str, headers: &[&str], body: &str) -> Option<u16> {
     net.mail.clear();
     let length = body.len();
     let headers = headers.join("\r\n");
@@ -332,8 +332,8 @@ fn post(net: &mut Net, to: Node, start: &str, headers: &[&str], body: &str) -> O
         })
 }
 
-const FROM: &str = "From: <sip:carol@192.0.2.50>;tag=c1";
-const TO: &str = "To: <sip:alice@192.0.2.1>";
+pub const FROM: &str = "From: <sip:carol@192.0.2.50>;tag=c1";
+pub const TO: &str = "To: <sip:alice@192.0.2.1>";
 const TO_CALL: &str = "To: <sip:alice@192.0.2.1>;tag=gone";
 
 #[test]
