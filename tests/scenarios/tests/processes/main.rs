@@ -3,7 +3,11 @@
 
 mod beside;
 mod calls;
+mod capture;
 mod exit_codes;
+mod hostile;
 mod house;
 mod killed;
+mod long_run;
+mod proc;
 mod signals;
