@@ -160,6 +160,7 @@ impl Session {
         }
         if first
             && matches!(response.status.code(), 401 | 407)
+            && (self.phase != Phase::Over || kind == Kind::Bye)
             && self.retry_inside(core, now, id, response)
         {
             return;
@@ -351,6 +352,7 @@ impl Session {
     /// Ends a change of theirs that the app will not answer any more.
     pub(super) fn drop_theirs(&mut self, core: &mut Core, now: Instant) {
         if let Some(asked) = self.theirs.take() {
+            self.remote_offer = None;
             self.reply(
                 core,
                 now,

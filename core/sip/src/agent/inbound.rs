@@ -31,6 +31,8 @@ const CAPABILITIES: Capabilities<'static> = Capabilities {
         "application/sdp",
         "application/dtmf-relay",
         "application/dtmf",
+        "multipart/mixed",
+        "multipart/alternative",
     ],
 };
 
@@ -219,6 +221,11 @@ impl UserAgent {
             }
             None => {
                 self.core.refuse(now, server, cancel, StatusCode::OK, &[]);
+                let mut sessions = self.sessions.values_mut();
+                if let Some(session) = sessions.find(|session| session.is_asked_by(invite)) {
+                    session.drop_theirs(&mut self.core, now);
+                    session.start_waiting_change(&mut self.core, now);
+                }
             }
         }
     }

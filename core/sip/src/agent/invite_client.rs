@@ -10,7 +10,7 @@ use super::core::{Core, Owner};
 use super::in_dialog::Kind;
 use super::session::{Phase, Session};
 use super::{AgentError, EndKind, Event, ForkId, SessionEnd};
-use crate::dialog::Dialog;
+use crate::dialog::{Dialog, request_target};
 use crate::digest::AuthChain;
 use crate::message::{Method, NameAddr, Reason, Request, Response, SipUri, StatusCode, Uri, name};
 use crate::sdp::SessionDescription;
@@ -379,7 +379,9 @@ impl Session {
         let mut contacts = contacts.into_list();
         contacts.sort_by_key(|contact| std::cmp::Reverse(contact.q_thousandths()));
         let known = |uri: &Uri| uri.equivalent(&outgoing.target);
-        let uris = contacts.into_iter().map(|contact| contact.uri);
+        let uris = contacts
+            .into_iter()
+            .map(|contact| request_target(&contact.uri));
         let fresh: Vec<Uri> = uris.filter(|uri| !known(uri)).take(MAX_REDIRECTS).collect();
         outgoing.alternatives = fresh.into();
     }
@@ -523,7 +525,7 @@ impl Session {
 /// What the Request-URI of a call becomes: a number is dialled at the registrar's domain (RFC 3261 §19.1.6).
 fn dialable(core: &Core, target: &Uri) -> Uri {
     let Uri::Tel(number) = target else {
-        return target.clone();
+        return request_target(target);
     };
     let server = core
         .config

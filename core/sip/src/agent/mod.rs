@@ -49,6 +49,7 @@
 //! What is not there: reliable provisional responses (100rel is neither offered nor accepted), session
 //! timers (refreshes of the far end are answered, none are sent), transfers, subscriptions, `sips:`.
 
+mod body;
 mod change;
 mod commands;
 mod config;

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use tandem_types::MediaDescription;
 
+use super::body;
 use super::change::{Asked, Ours};
 use super::core::{Core, Line};
 use super::in_dialog::InDialog;
@@ -153,6 +154,13 @@ impl Session {
             .is_some_and(|ringing| ringing.server == invite)
     }
 
+    /// Whether a change of theirs that the app has not answered is this transaction.
+    pub(super) fn is_asked_by(&self, change: ServerId) -> bool {
+        self.theirs
+            .as_ref()
+            .is_some_and(|asked| asked.server == change)
+    }
+
     /// A response to any request of ours.
     pub(super) fn on_response(
         &mut self,
@@ -293,21 +301,16 @@ impl Session {
         true
     }
 
-    /// A description of the far end: as sent, and as media. `None` where there is no body.
+    /// A description of the far end: as sent, and as media. `None` where there is none in
+    /// the body.
     pub(super) fn read_sdp(
         headers: &Headers,
         body: &[u8],
     ) -> Result<Option<(SessionDescription, MediaDescription)>, SdpError> {
-        let is_sdp = match headers.content_type() {
-            Ok(Some(kind)) => kind.is("application/sdp"),
-            // Some devices leave the type out; a body that parses as SDP is one.
-            Ok(None) => true,
-            Err(_) => false,
-        };
-        if body.is_empty() || !is_sdp {
+        let Some(text) = body::description(headers, body) else {
             return Ok(None);
-        }
-        let description = SessionDescription::parse(body)?;
+        };
+        let description = SessionDescription::parse(text)?;
         let media = to_media(&description)?;
         Ok(Some((description, media)))
     }

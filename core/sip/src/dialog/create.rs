@@ -1,13 +1,14 @@
 //! How a dialog begins, on either side (RFC 3261 §12.1).
 
+use super::request::request_target;
 use super::{Dialog, DialogError, DialogId, DialogRole, MAX_ROUTES};
 use crate::message::{Headers, NameAddr, Request, Response, Uri};
 
 impl Dialog {
     /// The caller's side, from the INVITE and a 101–299 response to it (§12.1.2).
     ///
-    /// A response without Contact, which §12.1.1 forbids and some devices send, leaves the Request-URI as
-    /// the remote target.
+    /// A response without Contact, which §12.1.1 forbids and some devices send, or with one that cannot be
+    /// read, leaves the Request-URI as the remote target: a 2xx must be acknowledged in any case.
     ///
     /// # Errors
     /// [`DialogError`] for a response no dialog can be made of.
@@ -26,7 +27,10 @@ impl Dialog {
             role: DialogRole::Caller,
             local,
             remote,
-            remote_target: contact(&response.headers)?.unwrap_or_else(|| invite.uri.clone()),
+            remote_target: contact(&response.headers)
+                .ok()
+                .flatten()
+                .unwrap_or_else(|| invite.uri.clone()),
             routes,
             local_sequence: sequence,
             remote_sequence: None,
@@ -99,5 +103,5 @@ fn contact(headers: &Headers) -> Result<Option<Uri>, DialogError> {
     Ok(headers
         .contacts()?
         .first()
-        .map(|contact| contact.uri.clone()))
+        .map(|contact| request_target(&contact.uri)))
 }

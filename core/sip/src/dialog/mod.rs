@@ -13,6 +13,7 @@ mod create;
 mod request;
 
 pub use request::DialogRequest;
+pub(crate) use request::request_target;
 
 #[cfg(test)]
 mod dialog_tests;

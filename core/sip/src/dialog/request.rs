@@ -12,6 +12,15 @@ pub struct DialogRequest {
     pub next_hop: Uri,
 }
 
+/// `uri` as it may stand in a Request-URI: header fields and `method` are for making requests (RFC 3261
+/// §19.1.1, table 1), and a far end would refuse them there.
+pub(crate) fn request_target(uri: &Uri) -> Uri {
+    match uri {
+        Uri::Sip(sip) => Uri::Sip(sip.clone().without_parameter("method").without_headers()),
+        Uri::Tel(_) | Uri::Other(_) => uri.clone(),
+    }
+}
+
 impl Dialog {
     /// The next request of `method`; counts CSeq up (§12.2.1.1).
     pub fn request(&mut self, method: Method) -> DialogRequest {
@@ -66,7 +75,7 @@ impl Dialog {
         };
         match &first.uri {
             Uri::Sip(strict) if !strict.lr() => {
-                let uri = Uri::Sip(strict.clone().without_parameter("method").without_headers());
+                let uri = request_target(&first.uri);
                 let mut routes = rest.to_vec();
                 routes.push(NameAddr::new(target));
                 (uri.clone(), routes, uri)

@@ -16,3 +16,4 @@ mod registering;
 mod scripted;
 mod secrets;
 mod storms;
+mod traps;
