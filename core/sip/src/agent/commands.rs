@@ -120,7 +120,7 @@ impl UserAgent {
     }
 
     /// Ends a session in whatever way its state asks for: CANCEL, 603, or BYE. `Event::Ended` comes at once;
-    /// what the wire still needs is done silently (see [`UserAgent::is_idle`]).
+    /// what the wire still needs is done silently (see [`UserAgent::is_settled`]).
     ///
     /// # Errors
     /// [`AgentError::UnknownSession`].

@@ -211,10 +211,19 @@ impl UserAgent {
         self.core.poll_output()
     }
 
-    /// Whether nothing is on its way that an orderly exit should wait for: no session, no request without
-    /// its response.
+    /// Whether nothing is left of any session, and no request waits for its response.
     pub fn is_idle(&self) -> bool {
         self.sessions.is_empty() && !self.core.transactions.is_waiting()
+    }
+
+    /// Whether every far end has heard what it must: no session is up, no request waits for its final
+    /// response, no refusal for its ACK, no BYE for its turn. What is kept beyond that only answers repeats, so
+    /// this, not [`UserAgent::is_idle`], is what an exit waits for.
+    pub fn is_settled(&self) -> bool {
+        let over = |session: &Session| session.phase == Phase::Over && session.bye_owed.is_none();
+        self.sessions.values().all(over)
+            && !self.core.transactions.is_waiting()
+            && !self.core.transactions.is_unacknowledged()
     }
 
     /// The sessions that have not ended.

@@ -427,6 +427,20 @@ impl Transactions {
         self.clients.values().any(Client::is_pending)
     }
 
+    /// Whether a refusal of ours waits for its ACK: its caller may still hear it ring.
+    pub fn is_unacknowledged(&self) -> bool {
+        self.servers.values().any(|server| match &server.machine {
+            ServerMachine::Invite(machine) => match machine.state() {
+                super::InviteServerState::Completed => true,
+                super::InviteServerState::Proceeding
+                | super::InviteServerState::Confirmed
+                | super::InviteServerState::Accepted
+                | super::InviteServerState::Terminated => false,
+            },
+            ServerMachine::Other(_) => false,
+        })
+    }
+
     fn fresh_id(&mut self) -> u64 {
         self.next_id = self.next_id.wrapping_add(1);
         self.next_id

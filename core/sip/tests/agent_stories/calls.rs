@@ -78,7 +78,10 @@ fn a_call_rings_is_answered_and_hung_up_on_either_transport() {
 
         net.act(alice, |agent, now| agent.hang_up(now, hers, None))
             .unwrap();
+        assert!(!net.agent(alice).is_settled(), "the BYE is on its way");
         net.run_for(ms(100));
+        // Nobody who leaves now leaves anybody behind, whatever is kept for repeats.
+        assert!(net.agent(alice).is_settled() && net.agent(bob).is_settled());
         assert_eq!(net.end_of(alice, hers).unwrap().kind, EndKind::LocalBye);
         assert_eq!(
             net.end_of(bob, his).unwrap().end_reason(),
@@ -125,7 +128,9 @@ fn busy_decline_and_not_acceptable_reach_the_caller_as_such() {
         let status = StatusCode::new(code).unwrap();
         net.act(bob, |agent, now| agent.reject(now, his, status))
             .unwrap();
+        assert!(!net.agent(bob).is_settled(), "she may still hear it ring");
         net.run_for(ms(100));
+        assert!(net.agent(bob).is_settled());
         let end = net.end_of(alice, hers).unwrap();
         assert_eq!((end.kind, end.status), (EndKind::Rejected, Some(status)));
         assert_eq!(end.end_reason(), reason, "{code}");
@@ -149,7 +154,9 @@ fn a_cancelled_call_is_missed_by_the_callee_with_its_reason() {
         agent.hang_up(now, hers, Some(&elsewhere))
     })
     .unwrap();
+    assert!(!net.agent(alice).is_settled(), "he still hears it ring");
     net.run_for(ms(200));
+    assert!(net.agent(alice).is_settled());
     assert_eq!(net.end_of(alice, hers).unwrap().kind, EndKind::LocalCancel);
     let end = net.end_of(bob, his).unwrap();
     assert_eq!(end.kind, EndKind::RemoteCancel);
