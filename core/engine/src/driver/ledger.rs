@@ -2,7 +2,8 @@
 //!
 //! A thread of its own, because a commit waits for the disk and the engine's task moves sound.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use tandem_store::{CallRecord, Cursor, Page, Store, StoreError, UnixMillis};
@@ -10,6 +11,7 @@ use tandem_types::{AccountId, Address};
 use tokio::sync::oneshot;
 
 use super::hub::Hub;
+use super::unwritten::Unwritten;
 use crate::Event;
 use crate::phone::LogEntry;
 
@@ -27,35 +29,50 @@ pub(super) enum Job {
     Flush(oneshot::Sender<()>),
 }
 
+/// Jobs beyond which the disk is too slow for what goes on: hundreds of calls' worth.
+const BEHIND: usize = 2_048;
+
 /// The way to the ledger's thread. It ends, and closes the store, when the last one is dropped.
+///
+/// The queue has no bound, because sound must not wait for a disk; whoever fills it asks
+/// [`Ledger::is_behind`] before taking on more.
 #[derive(Clone)]
-pub(super) struct Ledger(mpsc::Sender<Job>);
+pub(super) struct Ledger {
+    jobs: mpsc::Sender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
 
 impl Ledger {
     /// Starts the thread. `on_close` is told when the store is closed.
     pub(super) fn start(store: Store, hub: Hub) -> std::io::Result<(Self, thread::JoinHandle<()>)> {
         let (jobs, queue) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let done = waiting.clone();
         let thread = thread::Builder::new()
             .name("tandem-store".into())
-            .spawn(move || run(store, &hub, &queue))?;
-        Ok((Self(jobs), thread))
+            .spawn(move || run(store, &hub, &queue, &done))?;
+        Ok((Self { jobs, waiting }, thread))
     }
 
     /// Hands over a job. After the thread has gone there is nobody left to tell.
     pub(super) fn send(&self, job: Job) {
-        let _ = self.0.send(job);
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        let _ = self.jobs.send(job);
+    }
+
+    /// Whether so much waits for the disk that nothing new should be begun.
+    pub(super) fn is_behind(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > BEHIND
     }
 }
 
-fn run(mut store: Store, hub: &Hub, queue: &mpsc::Receiver<Job>) {
+fn run(mut store: Store, hub: &Hub, queue: &mpsc::Receiver<Job>, waiting: &AtomicUsize) {
+    let mut unwritten = Unwritten::default();
     while let Ok(job) = queue.recv() {
+        waiting.fetch_sub(1, Ordering::Relaxed);
         match job {
             Job::Log(entry) => {
-                if let Err(error) = write(&mut store, &entry) {
-                    // The call goes on: a person talking matters more than its row. The log says what is
-                    // missing.
-                    tracing::error!(%error, "the call log was not written");
-                }
+                unwritten.write(entry, |entry| write(&mut store, entry));
             }
             Job::Tell(event) => hub.tell(event),
             Job::Account(address, reply) => {
@@ -73,6 +90,7 @@ fn run(mut store: Store, hub: &Hub, queue: &mpsc::Receiver<Job>) {
             }
         }
     }
+    unwritten.retry(|entry| write(&mut store, entry));
     if let Err(error) = store.checkpoint() {
         tracing::debug!(%error, "the store's log is emptied another time");
     }

@@ -14,15 +14,17 @@ mod media_sockets;
 mod sip_sockets;
 mod stream;
 mod task;
+mod unwritten;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tandem_call::{CallConfig, Command};
 use tandem_media::Capabilities;
+use tandem_sip::message::{Host, Uri};
 use tandem_store::{CallRecord, Cursor, Key, OpenReport, Page, Store, StoreError};
 use tandem_types::{AccountId, Address, CallId, Entropy};
 use tokio::runtime::Handle;
@@ -344,35 +346,42 @@ impl Engine {
 
 /// The local address the system would reach `server` from. Asks the routing table; sends nothing.
 fn route_to(network: &Network, server: Option<&str>) -> io::Result<IpAddr> {
-    // A documentation address (RFC 5737) has the default route.
-    let anywhere = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9));
-    let target = match server {
-        None => anywhere,
-        Some(server) => {
-            let uri: tandem_sip::message::Uri = format!("sip:{server}")
-                .parse()
-                .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-            let tandem_sip::message::Uri::Sip(uri) = uri else {
-                return Err(io::ErrorKind::InvalidInput.into());
-            };
-            let ip = match uri.host() {
-                tandem_sip::message::Host::V4(ip) => IpAddr::V4(*ip),
-                tandem_sip::message::Host::V6(ip) => IpAddr::V6(*ip),
-                tandem_sip::message::Host::Name(name) => {
-                    let found = network.resolver.addresses(network.id, name.as_ref())?;
-                    let first = found.first().copied();
-                    first.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?
-                }
-            };
-            SocketAddr::new(ip, uri.port().unwrap_or(5060))
+    let Some(server) = server else {
+        // A documentation address (RFC 5737) has the default route. Without one there is only this machine.
+        let anywhere = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9));
+        return Ok(way_to(network, anywhere).unwrap_or(Ipv4Addr::LOCALHOST.into()));
+    };
+    let uri: Uri = format!("sip:{server}")
+        .parse()
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let Uri::Sip(uri) = uri else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let addresses = match uri.host() {
+        Host::V4(ip) => vec![IpAddr::V4(*ip)],
+        Host::V6(ip) => vec![IpAddr::V6(*ip)],
+        Host::Name(name) => network.resolver.addresses(network.id, name.as_ref())?,
+    };
+    let port = uri.port().unwrap_or(5060);
+    let mut last = io::ErrorKind::NotFound.into();
+    // A name may have an address of a family that this network has no route for.
+    for ip in addresses {
+        match way_to(network, SocketAddr::new(ip, port)) {
+            Ok(local) => return Ok(local),
+            Err(error) => last = error,
         }
+    }
+    Err(last)
+}
+
+fn way_to(network: &Network, target: SocketAddr) -> io::Result<IpAddr> {
+    let unbound: IpAddr = match target {
+        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
-    let unbound: SocketAddr = if target.is_ipv4() {
-        (Ipv4Addr::UNSPECIFIED, 0).into()
-    } else {
-        (std::net::Ipv6Addr::UNSPECIFIED, 0).into()
-    };
-    let probe = network.factory.udp(network.id, unbound)?;
+    let probe = network
+        .factory
+        .udp(network.id, SocketAddr::new(unbound, 0))?;
     probe.connect(target)?;
     Ok(probe.local_addr()?.ip())
 }
@@ -445,5 +454,42 @@ mod tests {
         let ip = route_to(&network, Some("127.0.0.1:5070")).unwrap();
         assert_eq!(ip, IpAddr::V4(Ipv4Addr::LOCALHOST));
         assert!(route_to(&network, Some("not a host")).is_err());
+    }
+
+    #[test]
+    fn a_server_whose_first_address_cannot_be_reached_is_reached_by_its_next() {
+        let six: IpAddr = "2001:db8::1".parse().unwrap();
+        let names = [
+            ("server.test", six),
+            ("server.test", Ipv4Addr::LOCALHOST.into()),
+        ];
+        let network = Network {
+            factory: Arc::new(OnlyV4),
+            resolver: Arc::new(crate::net::StaticResolver::new(names)),
+            capture: None,
+            id: NetworkId::ANY,
+        };
+        let ip = route_to(&network, Some("server.test")).unwrap();
+        assert_eq!(ip, IpAddr::V4(Ipv4Addr::LOCALHOST));
+    }
+
+    /// A machine without IPv6.
+    struct OnlyV4;
+
+    impl SocketFactory for OnlyV4 {
+        fn udp(&self, id: NetworkId, local: SocketAddr) -> io::Result<std::net::UdpSocket> {
+            match local {
+                SocketAddr::V4(_) => SystemSockets.udp(id, local),
+                SocketAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
+            }
+        }
+
+        fn stream(&self, id: NetworkId, local: IpAddr) -> io::Result<socket2::Socket> {
+            SystemSockets.stream(id, local)
+        }
+
+        fn listener(&self, id: NetworkId, at: SocketAddr) -> io::Result<std::net::TcpListener> {
+            SystemSockets.listener(id, at)
+        }
     }
 }

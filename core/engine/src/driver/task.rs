@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
 use super::inbox::{Inbound, Inbox};
-use super::ledger::{Job, Ledger};
+use super::ledger::{Job, Ledger, wall_now};
 use super::media_sockets::MediaSockets;
 use super::sip_sockets::{Network, SipSockets};
 use crate::AccountState;
@@ -93,6 +93,10 @@ impl Task {
         mut inbound: mpsc::Receiver<Inbound>,
     ) {
         loop {
+            // The clock that the limits are counted by stands still while a device sleeps.
+            self.phone.set_wall(Instant::now(), wall_now());
+            let takes_calls = self.leaving.is_none() && !self.ledger.is_behind();
+            self.phone.set_takes_calls(takes_calls);
             self.carry_out();
             if self.may_leave() {
                 break;
@@ -351,7 +355,7 @@ impl Task {
             AccountState::Offline | AccountState::Failed { .. } => true,
             AccountState::Connecting | AccountState::Online { .. } => false,
         });
-        over && out
+        over && out && self.sip.keys().all(|&id| self.phone.is_settled(id))
     }
 }
 

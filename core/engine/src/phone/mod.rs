@@ -174,6 +174,12 @@ impl Phone {
         self.takes_calls = takes_calls;
     }
 
+    /// Whether nobody waits to hear from an account: every hang-up and every refusal was heard.
+    pub fn is_settled(&self, id: AccountId) -> bool {
+        let slot = self.desk.accounts.get(&id);
+        slot.is_none_or(|slot| slot.agent.is_settled())
+    }
+
     /// Signs out.
     ///
     /// # Errors
