@@ -268,6 +268,15 @@ impl Core {
         response
     }
 
+    /// A response that no transaction will remember.
+    pub(super) fn stateless_response(&self, request: &Request, status: StatusCode) -> Response {
+        let mut response = Response::answer(request, status).with_stateless_to_tag();
+        if !self.config.user_agent.is_empty() {
+            response.headers.set(name::SERVER, &self.config.user_agent);
+        }
+        response
+    }
+
     /// Answers at once, with a fresh To-tag where the request has none.
     pub(super) fn refuse(
         &mut self,

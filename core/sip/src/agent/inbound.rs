@@ -127,6 +127,10 @@ impl UserAgent {
             }
             Verdict::Drop(_) => return,
         }
+        if let Some(response) = self.forgettable(&request) {
+            self.core.transactions.respond_once(flow, response);
+            return;
+        }
         // Screening has read every header that matching needs.
         let Ok(received) = self.core.transactions.receive_request(now, &request, flow) else {
             return;
@@ -143,13 +147,38 @@ impl UserAgent {
                     .refuse(now, server, &request, StatusCode::LOOP_DETECTED, &[]);
             }
             Received::Full => {
-                let busy = Response::answer(&request, StatusCode::SERVICE_UNAVAILABLE);
-                let busy = busy
-                    .with_stateless_to_tag()
-                    .with_header(name::RETRY_AFTER, "10");
+                let busy = StatusCode::SERVICE_UNAVAILABLE;
+                let busy = self.core.stateless_response(&request, busy);
+                let busy = busy.with_header(name::RETRY_AFTER, "10");
                 self.core.transactions.respond_once(flow, busy);
             }
         }
+    }
+
+    /// The answer to a request that leaves nothing behind, sent without a transaction (§8.2.7): what scanners
+    /// ask by the thousand must not take the place of what belongs to a call.
+    fn forgettable(&mut self, request: &Request) -> Option<Response> {
+        if request.method == Method::ACK || self.core.transactions.knows(request) {
+            return None;
+        }
+        let unknown = StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST;
+        if request.method == Method::CANCEL {
+            return Some(self.core.stateless_response(request, unknown));
+        }
+        if request.headers.to().is_ok_and(|to| to.tag().is_some()) {
+            let is_known = self.session_of(request).is_some();
+            return (!is_known).then(|| self.core.stateless_response(request, unknown));
+        }
+        if request.method == Method::INVITE {
+            let busy = StatusCode::BUSY_HERE;
+            let is_full = self.is_full();
+            return is_full.then(|| self.core.stateless_response(request, busy));
+        }
+        if request.method == Method::OPTIONS {
+            let busy = self.is_full();
+            return Some(self.core.options_response(request, busy));
+        }
+        Some(self.core.stateless_response(request, unknown))
     }
 
     fn dispatch(&mut self, now: Instant, server: ServerId, request: Request, flow: Flow) {
@@ -161,9 +190,6 @@ impl UserAgent {
             }
         } else if request.method == Method::INVITE {
             self.receive_invite(now, server, request, flow);
-        } else if request.method == Method::OPTIONS {
-            let busy = self.is_full();
-            self.core.answer_options(now, server, &request, busy);
         } else {
             self.refuse_unknown(now, server, &request);
         }
@@ -175,11 +201,6 @@ impl UserAgent {
     }
 
     fn receive_invite(&mut self, now: Instant, server: ServerId, invite: Request, flow: Flow) {
-        if self.is_full() {
-            self.core
-                .refuse(now, server, &invite, StatusCode::BUSY_HERE, &[]);
-            return;
-        }
         let id = self.fresh_session();
         match Session::called(&mut self.core, now, id, server, invite.clone(), flow) {
             Ok(session) => {

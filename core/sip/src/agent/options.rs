@@ -7,7 +7,6 @@ use super::core::Core;
 use super::in_dialog::Kind;
 use super::session::{Phase, Session};
 use crate::message::{Method, Request, Response, StatusCode, name};
-use crate::transaction::ServerId;
 
 /// What a 200 to OPTIONS says besides Allow (§11.2).
 pub(super) fn describe(response: &mut Response) {
@@ -18,26 +17,19 @@ pub(super) fn describe(response: &mut Response) {
 }
 
 impl Core {
-    /// Answers an OPTIONS outside any dialog. `busy`: an INVITE would get 486 now, so this does (§11.2).
-    pub(super) fn answer_options(
-        &mut self,
-        now: Instant,
-        server: ServerId,
-        request: &Request,
-        busy: bool,
-    ) {
+    /// The answer to an OPTIONS outside any dialog. `busy`: an INVITE would get 486 now, so this does (§11.2).
+    pub(super) fn options_response(&self, request: &Request, busy: bool) -> Response {
         let status = if busy {
             StatusCode::BUSY_HERE
         } else {
             StatusCode::OK
         };
-        let tag = self.tag();
-        let mut response = self.response(request, status, &tag);
+        let mut response = self.stateless_response(request, status);
         response.headers.set(name::ALLOW, Self::allow());
         describe(&mut response);
         let contact = self.contact(self.config.transport);
         response.headers.set(name::CONTACT, contact.to_string());
-        self.transactions.respond(now, server, &response);
+        response
     }
 }
 

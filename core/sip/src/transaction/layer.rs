@@ -270,7 +270,7 @@ impl Transactions {
             return Ok(Received::Full);
         }
         let merge = MergeKey::of(request);
-        let merged = merge.is_some() && self.servers.values().any(|other| other.merge == merge);
+        let merged = self.is_merged(merge.as_ref());
         let route = ReplyRoute::of(&request.headers.via()?, flow);
         let id = self.insert_server(now, key, merge, route, &request.method);
         if request.method == Method::CANCEL {
@@ -283,6 +283,21 @@ impl Transactions {
         } else {
             Received::New(id)
         })
+    }
+
+    /// Whether `request` belongs to what is remembered: a repeat, a copy over another path, or the CANCEL or
+    /// ACK of an INVITE.
+    pub fn knows(&self, request: &Request) -> bool {
+        let method = if request.method == Method::CANCEL || request.method == Method::ACK {
+            &Method::INVITE
+        } else {
+            &request.method
+        };
+        let key = ServerKey::of(request, method);
+        let own = ServerKey::of(request, &request.method);
+        let known =
+            |key: Result<ServerKey, _>| key.is_ok_and(|key| self.server_keys.contains_key(&key));
+        known(key) || known(own) || self.is_merged(MergeKey::of(request).as_ref())
     }
 
     /// Answers a request. Says whether the response was sent: a second final one is not.
@@ -444,6 +459,11 @@ impl Transactions {
     fn fresh_id(&mut self) -> u64 {
         self.next_id = self.next_id.wrapping_add(1);
         self.next_id
+    }
+
+    fn is_merged(&self, merge: Option<&MergeKey>) -> bool {
+        let mut servers = self.servers.values();
+        merge.is_some() && servers.any(|other| other.merge.as_ref() == merge)
     }
 
     fn receive_ack(&mut self, now: Instant, key: &ServerKey) -> Received {

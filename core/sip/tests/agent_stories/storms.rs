@@ -338,8 +338,8 @@ fn a_flood_of_calls_stays_within_its_bounds() {
         net.events(alice).iter().filter(|event| rung(event)).count(),
         16
     );
-    assert_eq!(net.agent(alice).open_transactions(), (0, 512));
-    assert!(net.response(486).is_some() && net.response(503).is_some());
+    assert_eq!(net.agent(alice).open_transactions(), (0, 16));
+    assert!(net.response(486).is_some());
     net.run_for(secs(400));
     assert!(net.agent(alice).is_idle(), "it rang, and stopped");
     assert_eq!(net.agent(alice).open_transactions(), (0, 0));

@@ -1,8 +1,8 @@
 //! What PBXs, gateways and old phones do that the plain flows do not show.
 
-use tandem_sip::agent::{Event, SessionId, TransportKind};
+use tandem_sip::agent::{EndKind, Event, SessionId, TransportKind};
 use tandem_sip::digest::Credentials;
-use tandem_sip::message::{Request, Response, StatusCode};
+use tandem_sip::message::{Message, Request, Response, StatusCode};
 use tandem_types::Direction;
 
 use crate::net::{Net, Node, config, media, ms, port, secs};
@@ -179,4 +179,45 @@ fn a_change_that_was_challenged_is_not_repeated_after_hanging_up() {
     assert_eq!(requests(&net, "INVITE").len(), 2);
     net.run_for(secs(40));
     assert!(net.agent(alice).is_idle());
+}
+
+#[test]
+fn scanners_take_nothing_from_those_who_talk() {
+    let (mut net, alice, id, invite) = up();
+    for n in 0..2000 {
+        for (method, to) in [
+            ("OPTIONS", ""),
+            ("INFO", ";tag=none"),
+            ("CANCEL", ""),
+            ("BYE", ""),
+        ] {
+            let text = format!(
+                "{method} sip:100@192.0.2.1 SIP/2.0\r\n\
+                 Via: SIP/2.0/UDP 203.0.113.5;branch=z9hG4bK{method}{n}\r\n\
+                 From: <sip:x@203.0.113.5>;tag={n}\r\nTo: <sip:100@192.0.2.1>{to}\r\n\
+                 Call-ID: {method}{n}\r\nCSeq: 1 {method}\r\nContent-Length: 0\r\n\r\n"
+            );
+            net.post("203.0.113.5:5060".parse().unwrap(), alice, text);
+        }
+    }
+    net.run_for(ms(100));
+    let answers = |net: &Net, code| {
+        let mail = net.mail.iter();
+        mail.filter(|(_, message)| match message {
+            Message::Response(response) => response.status.code() == code,
+            Message::Request(_) => false,
+        })
+        .count()
+    };
+    assert_eq!((answers(&net, 200), answers(&net, 481)), (2000, 6000));
+    assert!(
+        net.agent(alice).open_transactions().1 < 8,
+        "RFC 3261 §8.2.7"
+    );
+    let bye = inside(&invite, "9 BYE", "bye");
+    assert_eq!(tell(&mut net, alice, "BYE", &bye, ""), Some(200));
+    assert_eq!(net.end_of(alice, id).unwrap().kind, EndKind::RemoteBye);
+    // What is repeated gets what it got before, though nobody remembers the call any more.
+    net.run_for(secs(1));
+    assert_eq!(tell(&mut net, alice, "BYE", &bye, ""), Some(200));
 }
