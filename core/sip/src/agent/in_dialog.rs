@@ -35,6 +35,8 @@ pub(super) struct InDialog {
     /// A re-INVITE that only gets provisional responses is cancelled, and then forgotten.
     pub(super) deadline: Option<Instant>,
     cancelled: bool,
+    /// It was lost with its connection before, and this is the second one.
+    is_second: bool,
 }
 
 impl Session {
@@ -81,6 +83,7 @@ impl Session {
             answered: false,
             deadline,
             cancelled: false,
+            is_second: false,
         };
         self.requests.insert(id, waiting);
         Ok(())
@@ -96,6 +99,7 @@ impl Session {
             answered: false,
             deadline: None,
             cancelled: false,
+            is_second: false,
         };
         self.requests.insert(id, waiting);
     }
@@ -231,6 +235,7 @@ impl Session {
             return;
         };
         match (waiting.kind, error) {
+            (Kind::Bye, Some(_)) => self.send_bye_again(core, now, waiting),
             (Kind::Bye | Kind::Cancel, _) => {}
             // A flow that broke is not a dialog that ended: it counts as a 503 (§8.1.3.1), and the phone may
             // be on another network in a moment.
@@ -239,6 +244,21 @@ impl Session {
             (Kind::Change | Kind::Info | Kind::Probe, None) => {
                 self.kill(core, now, SessionEnd::of(EndKind::Timeout));
             }
+        }
+    }
+
+    /// A BYE went down with its connection. Nothing else would tell the far end, so it takes another, once.
+    fn send_bye_again(&mut self, core: &mut Core, now: Instant, lost: InDialog) {
+        let Some(sent) = lost.sent.filter(|_| !lost.is_second) else {
+            return;
+        };
+        let before = self.requests.keys().next_back().copied();
+        let again = self.send_with(core, now, Kind::Bye, sent, lost.chain, lost.fork, None);
+        let newest = self.requests.iter_mut().next_back();
+        if let (Ok(()), Some((id, waiting))) = (again, newest)
+            && Some(*id) != before
+        {
+            waiting.is_second = true;
         }
     }
 

@@ -14,7 +14,7 @@ use crate::dialog::{Dialog, request_target};
 use crate::digest::AuthChain;
 use crate::message::{Method, NameAddr, Reason, Request, Response, SipUri, StatusCode, Uri, name};
 use crate::sdp::SessionDescription;
-use crate::transaction::{ClientId, TransportError, cancel_of};
+use crate::transaction::{ClientId, Destination, TransportError, cancel_of};
 
 /// Early dialogs kept per call.
 const MAX_FORKS: usize = 16;
@@ -239,6 +239,10 @@ impl Session {
             return;
         }
         self.keep_proofs(sequence, &invite);
+        if let Some(Destination::Connection(connection)) = core.transactions.destination(id) {
+            // Where the Contact cannot be reached, the way of the INVITE can.
+            self.line.connection = Some(*connection);
+        }
         let Ok(dialog) = Dialog::caller(&invite, response) else {
             if self.phase == Phase::Calling {
                 self.end_as(core, EndKind::ProtocolError);

@@ -125,6 +125,11 @@ impl UserAgent {
         hop: Option<Hop>,
     ) {
         let opened_for = hop.clone();
+        if hop.is_none()
+            && let Some(idler) = self.core.streams.idler()
+        {
+            self.drop_connection(now, idler);
+        }
         if !self
             .core
             .streams

@@ -10,7 +10,10 @@ use crate::message::{Frame, FrameError, Limits, StreamDecoder};
 use crate::transaction::{ConnectionId, Hop};
 
 /// More connections than a phone has peers.
-const MAX_STREAMS: usize = 64;
+const MAX_OPENED: usize = 64;
+/// How many of those that others open are held at one time. They do not count against our own: a stranger
+/// with many sockets must not keep the account from its server.
+const MAX_ACCEPTED: usize = 32;
 
 struct Stream {
     local: SocketAddr,
@@ -22,6 +25,8 @@ struct Stream {
     pong_due: Option<Instant>,
     /// Whether a ping went out that nothing answered yet.
     pinged: bool,
+    /// Whether it ever brought a message.
+    speaks: bool,
     /// Whether this peer has ever answered a ping: only then its silence means anything.
     pongs: bool,
 }
@@ -57,7 +62,8 @@ impl Streams {
         remote: SocketAddr,
         hop: Option<Hop>,
     ) -> bool {
-        if self.open.len() >= MAX_STREAMS {
+        let (accepted, opened) = self.counts();
+        if (hop.is_none() && accepted >= MAX_ACCEPTED) || (hop.is_some() && opened >= MAX_OPENED) {
             return false;
         }
         let stream = Stream {
@@ -68,10 +74,29 @@ impl Streams {
             decoder: StreamDecoder::new(Limits::default()),
             pong_due: None,
             pinged: false,
+            speaks: false,
             pongs: false,
         };
         self.open.insert(id, stream);
         true
+    }
+
+    /// Which connection must go for another that somebody opens: the oldest that never said anything.
+    pub(super) fn idler(&self) -> Option<ConnectionId> {
+        let mut oldest_first = self.open.iter();
+        let idle = |stream: &Stream| stream.hop.is_none() && !stream.speaks;
+        let (accepted, _) = self.counts();
+        let found = oldest_first.find(|(_, stream)| idle(stream));
+        found
+            .map(|(id, _)| *id)
+            .filter(|_| accepted >= MAX_ACCEPTED)
+    }
+
+    /// How many connections others opened, and how many were opened here.
+    fn counts(&self) -> (usize, usize) {
+        let accepted = self.open.values().filter(|stream| stream.hop.is_none());
+        let accepted = accepted.count();
+        (accepted, self.open.len().saturating_sub(accepted))
     }
 
     pub(super) fn disconnected(&mut self, id: ConnectionId) -> bool {
@@ -130,6 +155,7 @@ impl Streams {
             }
             // A peer that pings by itself: its pings cannot be told from pongs, so expect none.
             Some(Ok(Frame::KeepAlivePing)) => stream.pongs = false,
+            Some(Ok(Frame::Message(_))) => stream.speaks = true,
             Some(_) | None => {}
         }
         frame

@@ -11,6 +11,7 @@
 mod bindings;
 mod calls;
 mod changes;
+mod lines;
 mod net;
 mod registering;
 mod scripted;
