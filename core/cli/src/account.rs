@@ -1,7 +1,7 @@
 //! The account flags, as an account.
 
 use std::io::IsTerminal;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use tandem_engine::phone::{PhoneError, SipAccount};
@@ -24,9 +24,14 @@ pub struct Used {
     pub registers: bool,
 }
 
-/// Adds the account of the command line to the engine.
-pub async fn add(engine: &Engine, args: &AccountArgs, report: &Report) -> Result<Used, Failure> {
-    let account = account(args)?;
+/// Adds the account of the command line to the engine; `target` is who is to be called with it.
+pub async fn add(
+    engine: &Engine,
+    args: &AccountArgs,
+    target: Option<&str>,
+    report: &Report,
+) -> Result<Used, Failure> {
+    let account = account(args, target)?;
     let registers = account.registrar.is_some();
     let (id, local) = engine.add_account(account).await.map_err(|error| {
         if registers && matches!(error, EngineError::NoRoute(_)) {
@@ -95,13 +100,18 @@ fn unusable(error: EngineError) -> Failure {
     Failure::new(exit, error)
 }
 
-fn account(args: &AccountArgs) -> Result<SipAccount, Failure> {
+fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failure> {
     let transport = match args.transport {
         TransportArg::Udp => TransportKind::Udp,
         TransportArg::Tcp => TransportKind::Tcp,
     };
     let Some(address) = &args.account else {
-        let anywhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let anywhere: IpAddr = if target.is_some_and(is_ipv6) {
+            Ipv6Addr::UNSPECIFIED.into()
+        } else {
+            Ipv4Addr::UNSPECIFIED.into()
+        };
+        let anywhere = SocketAddr::new(anywhere, 0);
         return Ok(SipAccount::direct(args.bind.unwrap_or(anywhere), transport));
     };
     let address = if address.contains(':') {
@@ -130,6 +140,12 @@ fn account(args: &AccountArgs) -> Result<SipAccount, Failure> {
         bind: args.bind,
         expires: Duration::from_secs(u64::from(args.expires)),
     })
+}
+
+/// Whether a direct call to `target` has to leave by IPv6.
+fn is_ipv6(target: &str) -> bool {
+    let host = target.rsplit_once('@').map_or(target, |(_, host)| host);
+    host.trim_start_matches("sip:").starts_with('[')
 }
 
 /// From the file, the environment, or the person, in this order; a script that gives none has none.

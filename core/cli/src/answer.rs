@@ -27,7 +27,7 @@ pub async fn run(config: EngineConfig, args: &AnswerArgs, report: &Report) -> Re
 
 async fn wait(engine: &Engine, args: &AnswerArgs, report: &Report) -> Result<(), Failure> {
     let mut events = engine.events();
-    let used = account::add(engine, &args.account, report).await?;
+    let used = account::add(engine, &args.account, None, report).await?;
     account::sign_in(engine, &used, &mut events, report).await?;
     report.listening(used.local);
     let mut taken = 0;

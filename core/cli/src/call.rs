@@ -32,7 +32,7 @@ async fn place(
     report: &Report,
 ) -> Result<(), Failure> {
     let mut events = engine.events();
-    let used = account::add(engine, &args.account, report).await?;
+    let used = account::add(engine, &args.account, Some(&args.target), report).await?;
     account::sign_in(engine, &used, &mut events, report).await?;
     let call = engine
         .place_call(used.id, &args.target, sound)

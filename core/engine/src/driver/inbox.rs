@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use tandem_media::Component;
-use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
+use tandem_sip::transaction::{ConnectionId, Hop, TransportError};
 use tandem_types::{AccountId, CallId};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -44,11 +44,6 @@ pub(super) enum Inbound {
         name: String,
         /// `None`: the name has no address this side can reach.
         ip: Option<IpAddr>,
-    },
-    SendFailed {
-        account: AccountId,
-        id: TransmitId,
-        failure: TransportError,
     },
     Media {
         call: CallId,

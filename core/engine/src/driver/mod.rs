@@ -331,12 +331,13 @@ impl Engine {
             return Ok(bind);
         }
         let port = account.bind.map_or(0, |bind| bind.port());
+        let six = account.bind.is_some_and(|bind| bind.is_ipv6());
         let server = account
             .registrar
             .as_ref()
             .map(|server| server.reveal().clone());
         let network = self.network.clone();
-        let ip = tokio::task::spawn_blocking(move || route_to(&network, server.as_deref()))
+        let ip = tokio::task::spawn_blocking(move || route_to(&network, server.as_deref(), six))
             .await
             .map_err(|_| EngineError::Stopped)?
             .map_err(EngineError::NoRoute)?;
@@ -344,12 +345,20 @@ impl Engine {
     }
 }
 
-/// The local address the system would reach `server` from. Asks the routing table; sends nothing.
-fn route_to(network: &Network, server: Option<&str>) -> io::Result<IpAddr> {
+/// The local address the system would reach `server` from, or anybody of a family. Asks the routing table;
+/// sends nothing.
+fn route_to(network: &Network, server: Option<&str>, six: bool) -> io::Result<IpAddr> {
     let Some(server) = server else {
-        // A documentation address (RFC 5737) has the default route. Without one there is only this machine.
-        let anywhere = SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9));
-        return Ok(way_to(network, anywhere).unwrap_or(Ipv4Addr::LOCALHOST.into()));
+        // A documentation address (RFC 5737, RFC 3849) has the default route. Without one there is only this
+        // machine.
+        let (anywhere, here): (IpAddr, IpAddr) = if six {
+            let anywhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+            (anywhere.into(), Ipv6Addr::LOCALHOST.into())
+        } else {
+            let anywhere = Ipv4Addr::new(192, 0, 2, 1);
+            (anywhere.into(), Ipv4Addr::LOCALHOST.into())
+        };
+        return Ok(way_to(network, SocketAddr::new(anywhere, 9)).unwrap_or(here));
     };
     let uri: Uri = format!("sip:{server}")
         .parse()
@@ -451,9 +460,9 @@ mod tests {
             capture: None,
             id: NetworkId::ANY,
         };
-        let ip = route_to(&network, Some("127.0.0.1:5070")).unwrap();
+        let ip = route_to(&network, Some("127.0.0.1:5070"), false).unwrap();
         assert_eq!(ip, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        assert!(route_to(&network, Some("not a host")).is_err());
+        assert!(route_to(&network, Some("not a host"), false).is_err());
     }
 
     #[test]
@@ -469,7 +478,7 @@ mod tests {
             capture: None,
             id: NetworkId::ANY,
         };
-        let ip = route_to(&network, Some("server.test")).unwrap();
+        let ip = route_to(&network, Some("server.test"), false).unwrap();
         assert_eq!(ip, IpAddr::V4(Ipv4Addr::LOCALHOST));
     }
 

@@ -1,9 +1,12 @@
 //! An account's SIP sockets: one for datagrams, a listener for streams, and the streams themselves.
 
+mod outline;
+
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tandem_sip::agent::{LocalAddresses, Transmit};
@@ -16,6 +19,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use self::outline::Outline;
 use super::inbox::{Inbound, Inbox};
 use super::stream;
 use crate::net::{Capture, NetworkId, Resolver, SocketFactory};
@@ -38,6 +42,8 @@ const MAX_NAMES: usize = 64;
 const AFTER_FAULT: Duration = Duration::from_millis(20);
 /// Messages a slow stream may be behind before it counts as broken.
 const STREAM_BACKLOG: usize = 256;
+/// Streams that others may have open to us: half of what an agent holds, so that its own always find room.
+const MAX_CAME_IN: usize = 32;
 
 /// What sockets are made with.
 #[derive(Clone)]
@@ -66,11 +72,17 @@ pub(super) struct SipSockets {
     names: BTreeMap<String, (IpAddr, Instant)>,
     /// How long a stream may take to open.
     connect_limit: Duration,
+    /// What could not be sent, until somebody tells the agent.
+    failures: Vec<(TransmitId, TransportError)>,
     tasks: JoinSet<()>,
 }
 
 struct Stream {
     remote: SocketAddr,
+    /// The far end opened it.
+    came_in: bool,
+    /// The far end has sent something.
+    spoke: AtomicBool,
     /// Complete messages to write; closing it closes the stream.
     writer: mpsc::Sender<Vec<u8>>,
 }
@@ -110,6 +122,7 @@ impl SipSockets {
                 TransportKind::Tcp => CONNECT_LIMIT,
                 TransportKind::Udp => DETOUR_LIMIT,
             },
+            failures: Vec::new(),
             tasks,
         })
     }
@@ -126,24 +139,28 @@ impl SipSockets {
         self.local
     }
 
-    /// Notes what the capture should see of a datagram that came in.
-    pub(super) fn capture_inbound(&self, from: SocketAddr, bytes: &[u8]) {
+    /// Notes a datagram that came in, for the log and the capture.
+    pub(super) fn note_datagram(&self, from: SocketAddr, bytes: &[u8]) {
+        tracing::debug!(account = %self.account, "received {}", Outline(bytes));
         if let Some(capture) = &self.network.capture {
             capture.datagram(from, self.local, bytes);
         }
     }
 
-    /// The same for a stream.
-    pub(super) fn capture_stream(&self, connection: ConnectionId, bytes: &[u8]) {
-        if let (Some(capture), Some(stream)) =
-            (&self.network.capture, self.streams.get(&connection))
-        {
+    /// The same for a piece of a stream, which is mostly one message.
+    pub(super) fn note_stream(&self, connection: ConnectionId, bytes: &[u8]) {
+        let Some(stream) = self.streams.get(&connection) else {
+            return;
+        };
+        stream.spoke.store(true, Ordering::Relaxed);
+        tracing::debug!(account = %self.account, "received {} over a stream", Outline(bytes));
+        if let Some(capture) = &self.network.capture {
             capture.stream(stream.remote, self.local, bytes);
         }
     }
 
-    /// Sends a message, now if its way is known, else as soon as it is. Failures come back through the
-    /// inbox.
+    /// Sends a message, now if its way is known, else as soon as it is. What fails is kept for
+    /// [`SipSockets::take_failures`].
     pub(super) fn send(&mut self, transmit: Transmit) {
         match transmit.to.clone() {
             Destination::Connection(connection) => self.write(connection, &transmit),
@@ -196,10 +213,11 @@ impl SipSockets {
         }
     }
 
-    fn send_datagram(&self, address: SocketAddr, transmit: &Transmit) {
+    fn send_datagram(&mut self, address: SocketAddr, transmit: &Transmit) {
         if let Some(capture) = &self.network.capture {
             capture.datagram(self.local, address, &transmit.bytes);
         }
+        tracing::debug!(account = %self.account, "sending {}", Outline(&transmit.bytes));
         match self.udp.try_send_to(&transmit.bytes, address) {
             Ok(_) => {}
             // A full buffer is a lost datagram, which the transaction repeats.
@@ -213,6 +231,11 @@ impl SipSockets {
         }
     }
 
+    /// What could not be sent since the last time.
+    pub(super) fn take_failures(&mut self) -> Vec<(TransmitId, TransportError)> {
+        std::mem::take(&mut self.failures)
+    }
+
     /// A stream is open and may be written to.
     pub(super) fn opened(
         &mut self,
@@ -220,11 +243,39 @@ impl SipSockets {
         stream: TcpStream,
         remote: SocketAddr,
     ) {
+        // Who opened a stream still has something waiting for it.
+        let came_in = !self.opening.contains_key(&remote);
+        if came_in {
+            self.make_room();
+        }
         let (writer, queue) = mpsc::channel(STREAM_BACKLOG);
         let (account, inbox) = (self.account, self.inbox.clone());
         self.spawn(stream::run(stream, queue, account, connection, inbox));
-        self.streams.insert(connection, Stream { remote, writer });
+        let stream = Stream {
+            remote,
+            came_in,
+            spoke: AtomicBool::new(false),
+            writer,
+        };
+        self.streams.insert(connection, stream);
         self.by_peer.insert(remote, connection);
+    }
+
+    /// Strangers who open streams and keep them shut nobody out: the oldest that never said anything goes
+    /// first, then the oldest of all.
+    fn make_room(&mut self) {
+        let came_in = self.streams.iter().filter(|(_, stream)| stream.came_in);
+        if came_in.clone().count() < MAX_CAME_IN {
+            return;
+        }
+        let last = came_in.min_by_key(|(connection, stream)| {
+            (stream.spoke.load(Ordering::Relaxed), **connection)
+        });
+        if let Some(connection) = last.map(|(connection, _)| *connection) {
+            tracing::debug!(account = %self.account, "too many streams, one was closed");
+            // Its task reports the end to the agent.
+            self.close(connection);
+        }
     }
 
     /// Closes a stream, or forgets one that broke.
@@ -254,6 +305,7 @@ impl SipSockets {
             self.failed(transmit.id, TransportError::Closed);
             return;
         };
+        tracing::debug!(account = %self.account, "sending {} over a stream", Outline(&transmit.bytes));
         if let Some(capture) = &self.network.capture {
             capture.stream(self.local, stream.remote, &transmit.bytes);
         }
@@ -329,13 +381,8 @@ impl SipSockets {
         self.tasks.spawn(task);
     }
 
-    fn failed(&self, id: TransmitId, failure: TransportError) {
-        let account = self.account;
-        self.inbox.put_now(Inbound::SendFailed {
-            account,
-            id,
-            failure,
-        });
+    fn failed(&mut self, id: TransmitId, failure: TransportError) {
+        self.failures.push((id, failure));
     }
 }
 

@@ -186,7 +186,7 @@ impl Task {
                 bytes,
             } => {
                 if let Some(sockets) = self.sip.get(&account) {
-                    sockets.capture_inbound(from, &bytes);
+                    sockets.note_datagram(from, &bytes);
                 }
                 self.phone.handle_sip_datagram(now, account, from, &bytes);
             }
@@ -216,7 +216,7 @@ impl Task {
                 bytes,
             } => {
                 if let Some(sockets) = self.sip.get(&account) {
-                    sockets.capture_stream(connection, &bytes);
+                    sockets.note_stream(connection, &bytes);
                 }
                 self.phone.handle_stream(now, account, connection, &bytes);
             }
@@ -233,13 +233,6 @@ impl Task {
                 if let Some(sockets) = self.sip.get_mut(&account) {
                     sockets.resolved(now, name, ip);
                 }
-            }
-            Inbound::SendFailed {
-                account,
-                id,
-                failure,
-            } => {
-                self.phone.handle_send_failed(now, account, id, failure);
             }
             Inbound::Media {
                 call,
@@ -280,6 +273,28 @@ impl Task {
     }
 
     fn carry_out(&mut self) {
+        self.carry_out_once();
+        // What could not be sent may have another way.
+        while self.report_failures() {
+            self.carry_out_once();
+        }
+    }
+
+    /// Tells the agents what could not be sent; says whether there was anything.
+    fn report_failures(&mut self) -> bool {
+        let now = Instant::now();
+        let mut any = false;
+        for (account, sockets) in &mut self.sip {
+            for (transmit, failure) in sockets.take_failures() {
+                any = true;
+                self.phone
+                    .handle_send_failed(now, *account, transmit, failure);
+            }
+        }
+        any
+    }
+
+    fn carry_out_once(&mut self) {
         while let Some(output) = self.phone.poll_output() {
             match output {
                 Output::Sip { account, transmit } => {
@@ -305,7 +320,10 @@ impl Task {
                     self.media.remove(&call);
                 }
                 Output::Log(entry) => self.ledger.send(Job::Log(entry)),
-                Output::Event(event) => self.ledger.send(Job::Tell(event)),
+                Output::Event(event) => {
+                    note(&event);
+                    self.ledger.send(Job::Tell(event));
+                }
             }
         }
     }
@@ -363,5 +381,18 @@ async fn sleep_until(wake: Option<Instant>) {
     match wake {
         Some(at) => tokio::time::sleep_until(at.into()).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Tells the log of the steps of accounts and calls, which name nobody.
+fn note(event: &crate::Event) {
+    match event {
+        crate::Event::Account(account) => {
+            tracing::info!(account = %account.id, state = ?account.state, "account");
+        }
+        crate::Event::Call(call) => {
+            tracing::info!(call = %call.id, state = call.state.token(), "call");
+        }
+        _ => {}
     }
 }

@@ -68,6 +68,8 @@ fn over_ipv6() {
     let house = House::at(IpAddr::V6(Ipv6Addr::LOCALHOST));
     a_call(&house, "udp", "udp");
     a_call(&house, "tcp", "tcp");
+    direct("::1", "udp");
+    direct("::1", "tcp");
 }
 
 #[test]

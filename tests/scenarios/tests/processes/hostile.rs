@@ -1,10 +1,10 @@
 //! Strangers at the ports of a phone that is in a call.
 #![cfg(target_os = "linux")]
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tandem_types::{Entropy as _, SeededEntropy};
@@ -141,5 +141,31 @@ fn endless_streams() {
         .count();
     println!("{taken} chunks of pings were taken");
     assert_grew_little(&bob, before, "streams");
+    still_well(alice, bob);
+}
+#[test]
+fn streams_that_say_nothing_take_no_place_for_ever() {
+    let house = House::new();
+    let (alice, bob, sip) = talking(&house, "tcp");
+    let (before, files) = (proc::memory(bob.pid()), proc::descriptors(bob.pid()));
+    let silent: Vec<TcpStream> = (0..300)
+        .map(|_| TcpStream::connect(sip).expect("it listens"))
+        .collect();
+    thread::sleep(Duration::from_secs(1));
+    let held = proc::descriptors(bob.pid()) - files;
+    println!("{held} descriptors held for 300 strangers");
+    assert!(held <= 64, "{held} descriptors held");
+    // Somebody who speaks is heard among them.
+    let mut late = TcpStream::connect(sip).expect("it listens");
+    late.set_read_timeout(Some(SOON)).expect("a limit");
+    late.write_all(b"\r\n\r\n").expect("it is taken");
+    late.read_exact(&mut [0; 2]).expect("a pong");
+    assert_grew_little(&bob, before, "streams");
+    drop((silent, late));
+    let begin = Instant::now();
+    while proc::descriptors(bob.pid()) > files {
+        assert!(begin.elapsed() < SOON, "descriptors are still held");
+        thread::sleep(Duration::from_millis(50));
+    }
     still_well(alice, bob);
 }

@@ -9,5 +9,6 @@ mod hostile;
 mod house;
 mod killed;
 mod long_run;
+mod privacy;
 mod proc;
 mod signals;
