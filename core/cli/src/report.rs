@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 use tandem_engine::{AccountSnapshot, AccountState, CallSnapshot, CallState, Event};
-use tandem_types::{CallId, CallQuality};
+use tandem_types::{CallId, CallQuality, Pii};
 
 use crate::exit::registration_token;
 
@@ -55,8 +55,13 @@ impl Report {
     /// It rings here.
     pub fn incoming(&self, call: &CallSnapshot) {
         let from = call.peer.reveal();
-        let fields = json!({ "call": call.id.as_str(), "from": from });
-        self.say("incoming", fields, &format!("{from} calls"));
+        let name = call.peer_name.as_ref().map(Pii::reveal);
+        let fields = json!({ "call": call.id.as_str(), "from": from, "name": name });
+        let who = match name {
+            Some(name) => format!("{name} ({from})"),
+            None => from.clone(),
+        };
+        self.say("incoming", fields, &format!("{who} calls"));
         self.call(call);
     }
 

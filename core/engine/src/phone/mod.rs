@@ -23,7 +23,7 @@ mod telling;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tandem_call::{CallConfig, Command, CommandError};
 use tandem_media::io::{AudioSink, AudioSource};
@@ -134,12 +134,16 @@ impl Phone {
         local: LocalAddresses,
     ) -> Result<(), PhoneError> {
         let desk = &mut self.desk;
-        let (config, domain) = agent_config(
+        let (mut config, domain) = agent_config(
             account,
             local,
             &desk.config.user_agent,
             &desk.config.instance_id,
         )?;
+        // The call decides how long it rings; what is below only outlives it.
+        let limits = &desk.config.call;
+        let rings = limits.ring_limit.max(limits.incoming_ring_limit);
+        config.ring_limit = config.ring_limit.max(rings.saturating_add(RING_MARGIN));
         let agent = UserAgent::new(config, (desk.entropy)());
         let slot = Slot {
             agent,
@@ -523,6 +527,9 @@ fn dialled(target: &str, domain: Option<&str>) -> Result<Address, PhoneError> {
     };
     text.parse().map_err(|_| PhoneError::BadTarget)
 }
+
+/// How much longer an agent lets a call ring than the call itself.
+const RING_MARGIN: Duration = Duration::from_secs(10);
 
 /// The reason a leg has when this side could not even begin.
 const COULD_NOT_BEGIN: EndReason = EndReason::InternalError;

@@ -64,6 +64,25 @@ fn nobody_answers() {
 }
 
 #[test]
+fn a_patient_caller_lets_it_ring_for_as_long_as_they_like() {
+    let mut town = Town::new(8);
+    let alice = town.person("alice", |setup| {
+        setup.registrar = None;
+        setup.call.ring_limit = Duration::from_secs(300);
+    });
+    let stranger = town.stranger();
+    let name = town.world.node(stranger).name.clone();
+    town.calls(alice, name.trim_matches(['<', '>']));
+    town.wait(Duration::from_millis(50));
+    let callee = town.world.node_mut(stranger);
+    let invite = callee.take("INVITE").expect("an INVITE");
+    callee.reply(&invite, "180 Ringing", None);
+    town.wait(Duration::from_secs(290));
+    assert_eq!(town.phone(alice).state(), Some(CallState::Ringing));
+    assert!(town.until(|town| town.phone(alice).end() == Some(EndReason::NoAnswer)));
+}
+
+#[test]
 fn giving_up_and_answering_cross_on_the_wire_and_both_phones_agree_that_it_is_over() {
     for lead in 0..12 {
         let (mut town, alice, bob) = ringing(50 + lead);
