@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tandem_sip::agent::{LocalAddresses, Transmit};
@@ -42,8 +41,6 @@ const MAX_NAMES: usize = 64;
 const AFTER_FAULT: Duration = Duration::from_millis(20);
 /// Messages a slow stream may be behind before it counts as broken.
 const STREAM_BACKLOG: usize = 256;
-/// Streams that others may have open to us: half of what an agent holds, so that its own always find room.
-const MAX_CAME_IN: usize = 32;
 
 /// What sockets are made with.
 #[derive(Clone)]
@@ -79,10 +76,6 @@ pub(super) struct SipSockets {
 
 struct Stream {
     remote: SocketAddr,
-    /// The far end opened it.
-    came_in: bool,
-    /// The far end has sent something.
-    spoke: AtomicBool,
     /// Complete messages to write; closing it closes the stream.
     writer: mpsc::Sender<Vec<u8>>,
 }
@@ -152,7 +145,6 @@ impl SipSockets {
         let Some(stream) = self.streams.get(&connection) else {
             return;
         };
-        stream.spoke.store(true, Ordering::Relaxed);
         tracing::debug!(account = %self.account, "received {} over a stream", Outline(bytes));
         if let Some(capture) = &self.network.capture {
             capture.stream(stream.remote, self.local, bytes);
@@ -243,39 +235,11 @@ impl SipSockets {
         stream: TcpStream,
         remote: SocketAddr,
     ) {
-        // Who opened a stream still has something waiting for it.
-        let came_in = !self.opening.contains_key(&remote);
-        if came_in {
-            self.make_room();
-        }
         let (writer, queue) = mpsc::channel(STREAM_BACKLOG);
         let (account, inbox) = (self.account, self.inbox.clone());
         self.spawn(stream::run(stream, queue, account, connection, inbox));
-        let stream = Stream {
-            remote,
-            came_in,
-            spoke: AtomicBool::new(false),
-            writer,
-        };
-        self.streams.insert(connection, stream);
+        self.streams.insert(connection, Stream { remote, writer });
         self.by_peer.insert(remote, connection);
-    }
-
-    /// Strangers who open streams and keep them shut nobody out: the oldest that never said anything goes
-    /// first, then the oldest of all.
-    fn make_room(&mut self) {
-        let came_in = self.streams.iter().filter(|(_, stream)| stream.came_in);
-        if came_in.clone().count() < MAX_CAME_IN {
-            return;
-        }
-        let last = came_in.min_by_key(|(connection, stream)| {
-            (stream.spoke.load(Ordering::Relaxed), **connection)
-        });
-        if let Some(connection) = last.map(|(connection, _)| *connection) {
-            tracing::debug!(account = %self.account, "too many streams, one was closed");
-            // Its task reports the end to the agent.
-            self.close(connection);
-        }
     }
 
     /// Closes a stream, or forgets one that broke.
