@@ -152,13 +152,18 @@ impl Core {
         }
     }
 
-    /// Where a request with this first hop goes.
+    /// Where a request with this first hop goes. A hop of a scheme or transport this build lacks (`sips:`, a
+    /// browser's `transport=ws`) is left to the account's server, if there is one, which knows more of them.
     pub(super) fn destination(
         &self,
         next_hop: &Uri,
         line: Line,
     ) -> Result<Destination, AgentError> {
-        let hop = Hop::of(next_hop, line.transport)?;
+        let hop = Hop::of(next_hop, line.transport).or_else(|error| {
+            let server = self.config.outbound_proxy.as_ref();
+            let server = server.or(self.config.registrar.as_ref()).ok_or(error)?;
+            Hop::of(server, line.transport)
+        })?;
         Ok(match hop.transport {
             TransportKind::Udp => Destination::Datagram(hop),
             TransportKind::Tcp => match self.streams.to(&hop) {

@@ -14,7 +14,7 @@ use crate::dialog::{Dialog, request_target};
 use crate::digest::AuthChain;
 use crate::message::{Method, NameAddr, Reason, Request, Response, SipUri, StatusCode, Uri, name};
 use crate::sdp::SessionDescription;
-use crate::transaction::{ClientId, Destination, TransportError, cancel_of};
+use crate::transaction::{ClientId, Destination, HopError, TransportError, cancel_of};
 
 /// Early dialogs kept per call.
 const MAX_FORKS: usize = 16;
@@ -128,6 +128,11 @@ impl Session {
         outgoing: &mut Outgoing,
         challenge: Option<&Response>,
     ) -> Result<(), AgentError> {
+        let target = outgoing.target.as_sip();
+        if target.is_some_and(SipUri::is_secure) {
+            // RFC 5630 §3.1.3: not even the hop to the server may be in the clear.
+            return Err(HopError::UnsupportedTransport.into());
+        }
         let (mut request, next_hop) = core.request(
             Method::INVITE,
             outgoing.target.clone(),

@@ -75,7 +75,7 @@ impl Session {
         now: Instant,
         id: SessionId,
         server: ServerId,
-        invite: Request,
+        mut invite: Request,
         flow: Flow,
     ) -> Result<Self, StatusCode> {
         let bad = |_: HeaderError| StatusCode::BAD_REQUEST;
@@ -86,6 +86,8 @@ impl Session {
         let call_id = invite.headers.call_id().map_err(bad)?;
         let described = Self::read_sdp(&invite.headers, &invite.body)
             .map_err(|_| StatusCode::NOT_ACCEPTABLE_HERE)?;
+        // It was read, and a stranger's megabyte must not be kept for as long as it rings.
+        invite.body = Vec::new();
         let (from, to) = (
             invite.headers.from().map_err(bad)?,
             invite.headers.to().map_err(bad)?,

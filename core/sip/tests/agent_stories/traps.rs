@@ -1,8 +1,9 @@
 //! What PBXs, gateways and old phones do that the plain flows do not show.
 
-use tandem_sip::agent::{EndKind, Event, SessionId, TransportKind};
+use tandem_sip::agent::{AgentError, EndKind, Event, SessionId, TransportKind};
 use tandem_sip::digest::Credentials;
 use tandem_sip::message::{Message, Request, Response, StatusCode};
+use tandem_sip::transaction::HopError;
 use tandem_types::Direction;
 
 use crate::net::{Net, Node, config, media, ms, port, secs};
@@ -220,4 +221,55 @@ fn scanners_take_nothing_from_those_who_talk() {
     // What is repeated gets what it got before, though nobody remembers the call any more.
     net.run_for(secs(1));
     assert_eq!(tell(&mut net, alice, "BYE", &bye, ""), Some(200));
+}
+
+#[test]
+fn a_contact_of_a_transport_this_build_lacks_is_reached_through_the_server() {
+    for contact in [
+        "<sips:carol@203.0.113.77>",
+        "<sip:carol@x.invalid;transport=ws>",
+    ] {
+        let mut net = Net::new(82);
+        let mut config = config("alice", 1, TransportKind::Udp);
+        config.registrar = Some("sip:192.0.2.50".parse().unwrap());
+        let alice = net.add(config);
+        let uri = "sip:carol@example.org".parse().unwrap();
+        let offer = media(4000, Direction::SendRecv);
+        let id = net
+            .act(alice, |agent, now| agent.invite(now, &uri, Some(offer)))
+            .unwrap();
+        net.run_for(ms(50));
+        let invite = net.request("INVITE").unwrap();
+        let ok = Response::answer(&invite, StatusCode::OK).with_to_tag("carol");
+        let ok = with_sdp(ok.with_header("Contact", contact), 7000);
+        send(&mut net, alice, &ok);
+        net.act(alice, |agent, now| agent.hang_up(now, id, None))
+            .unwrap();
+        net.run_for(ms(50));
+        for method in ["ACK", "BYE"] {
+            let sent = net.request(method).expect(method);
+            assert_eq!(format!("<{}>", sent.uri), contact);
+        }
+    }
+}
+
+#[test]
+fn a_call_that_must_be_secure_does_not_leave_in_the_clear() {
+    let mut net = Net::new(83);
+    let mut config = config("alice", 1, TransportKind::Udp);
+    config.registrar = Some("sip:192.0.2.50".parse().unwrap());
+    let alice = net.add(config);
+    let uri = "sips:carol@example.org".parse().unwrap();
+    let refused = net.act(alice, |agent, now| agent.invite(now, &uri, None));
+    let why = AgentError::Unroutable(HopError::UnsupportedTransport);
+    assert_eq!(refused, Err(why));
+    let uri = "sip:carol@example.org".parse().unwrap();
+    let id = net.act(alice, |agent, now| agent.invite(now, &uri, None));
+    net.run_for(ms(50));
+    let invite = net.request("INVITE").unwrap();
+    let moved = Response::answer(&invite, StatusCode::MOVED_TEMPORARILY).with_to_tag("x");
+    let moved = moved.with_header("Contact", "<sips:carol@example.org>");
+    send(&mut net, alice, &moved);
+    assert_eq!(requests(&net, "INVITE").len(), 1, "RFC 5630 §3.1.3");
+    assert!(net.end_of(alice, id.unwrap()).is_some());
 }
