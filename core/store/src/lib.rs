@@ -48,7 +48,7 @@ mod words;
 
 pub use error::StoreError;
 pub use key::Key;
-pub use page::{Cursor, MAX_PAGE, Page};
+pub use page::{Cursor, MAX_PAGE, NotACursor, Page};
 pub use reader::Reader;
 pub use record::{Account, CallDirection, CallRecord, EndedCall, NewCall, Trust};
 pub use store::{OpenReport, Store};
