@@ -12,10 +12,15 @@ use tandem_types::{AccountId, CallId, CallQuality, Encryption, EndReason, Pii};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// Everything there is: always the first event of a stream.
+    /// Everything there is: the first event of a stream, and the first after [`Event::Lagged`].
     Snapshot(Snapshot),
     /// An account's connection changed.
     Account(AccountSnapshot),
+    /// An account was removed, and what ran over it has ended.
+    AccountRemoved {
+        /// Which account.
+        account: AccountId,
+    },
     /// A call began, changed or ended: the whole picture each time.
     Call(CallSnapshot),
     /// The first sound of a call arrived.
@@ -58,7 +63,12 @@ pub enum Event {
         /// The figures.
         stats: CallStats,
     },
-    /// The reader was too slow: so many events are gone. Read the state anew with a new stream.
+    /// A row of the call history was written anew; it can be read already.
+    History {
+        /// Which call.
+        call: CallId,
+    },
+    /// The reader was too slow: so many events are gone. A [`Event::Snapshot`] follows.
     Lagged {
         /// How many.
         missed: u64,
@@ -79,6 +89,8 @@ pub struct Snapshot {
 pub struct AccountSnapshot {
     /// Which account.
     pub id: AccountId,
+    /// Its own address; that of a direct account is where it can be called.
+    pub address: Pii<String>,
     /// Its connection.
     pub state: AccountState,
 }
@@ -119,6 +131,8 @@ pub struct CallSnapshot {
     pub direction: CallDirection,
     /// What it is doing.
     pub state: CallState,
+    /// When the two could first talk, by the clock on the wall: what a timer on the screen counts from.
+    pub talking_since: Option<UnixMillis>,
     /// When it began.
     pub started: UnixMillis,
     /// When it was answered.

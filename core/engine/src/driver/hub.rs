@@ -1,73 +1,135 @@
 //! Events, pulled: each reader has a stream of its own that begins with everything there is.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tandem_types::{AccountId, CallId};
 use tokio::sync::{broadcast, watch};
 
 use crate::{AccountSnapshot, CallSnapshot, Event, Snapshot};
 
-/// Events a reader may be behind before it has lost some.
-const BACKLOG: usize = 1_024;
+/// Events a reader may be behind before it has lost some, unless the app says otherwise.
+pub const DEFAULT_BACKLOG: usize = 1_024;
+
+/// Ended calls whose last picture is kept, for a reader that comes late or fell behind.
+const REMEMBERED: usize = 64;
 
 /// Where the engine tells, and readers begin.
 #[derive(Clone)]
-pub(super) struct Hub(Arc<Mutex<Inner>>);
+pub(crate) struct Hub(Arc<Mutex<Inner>>);
 
 struct Inner {
     accounts: BTreeMap<AccountId, AccountSnapshot>,
     calls: BTreeMap<CallId, CallSnapshot>,
-    readers: broadcast::Sender<Event>,
+    ended: VecDeque<CallSnapshot>,
+    /// `None` once nothing will be told any more.
+    readers: Option<broadcast::Sender<Event>>,
 }
 
 impl Hub {
-    pub(super) fn new() -> Self {
-        let (readers, _) = broadcast::channel(BACKLOG);
+    /// A hub whose readers may be `backlog` events behind.
+    pub(crate) fn new(backlog: usize) -> Self {
+        // What a broadcast channel can hold; it panics outside.
+        let (readers, _) = broadcast::channel(backlog.clamp(1, 1 << 16));
         Self(Arc::new(Mutex::new(Inner {
             accounts: BTreeMap::new(),
             calls: BTreeMap::new(),
-            readers,
+            ended: VecDeque::new(),
+            readers: Some(readers),
         })))
     }
 
-    pub(super) fn tell(&self, event: Event) {
-        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn tell(&self, event: Event) {
+        let mut inner = self.lock();
         match &event {
             Event::Account(account) => {
                 inner.accounts.insert(account.id, account.clone());
             }
-            Event::Call(call) if call.end_reason().is_some() => {
-                inner.calls.remove(&call.id);
+            Event::AccountRemoved { account } => {
+                inner.accounts.remove(account);
             }
+            Event::Call(call) if call.end_reason().is_some() => inner.remember(call.clone()),
             Event::Call(call) => {
                 inner.calls.insert(call.id.clone(), call.clone());
             }
             _ => {}
         }
-        // Nobody listening is no fault.
-        let _ = inner.readers.send(event);
+        if let Some(readers) = &inner.readers {
+            // Nobody listening is no fault.
+            let _ = readers.send(event);
+        }
+    }
+
+    /// Everything there is now.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.lock().snapshot()
+    }
+
+    /// A call's last picture: as long as it is up, and a while after.
+    pub(crate) fn call(&self, id: &CallId) -> Option<CallSnapshot> {
+        self.lock().call(id)
     }
 
     /// A stream whose first event is what there is now; nothing after it is missed.
-    pub(super) fn subscribe(&self) -> EventStream {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let snapshot = Snapshot {
-            accounts: inner.accounts.values().cloned().collect(),
-            calls: inner.calls.values().cloned().collect(),
-        };
+    pub(crate) fn subscribe(&self) -> EventStream {
         let (end, ended) = watch::channel(false);
+        let inner = self.lock();
         EventStream {
-            first: Some(snapshot),
-            events: inner.readers.subscribe(),
+            hub: Arc::downgrade(&self.0),
+            first: Some(inner.snapshot()),
+            events: inner.receiver(),
             end: Arc::new(end),
             ended,
+        }
+    }
+
+    /// Nothing more will be told: every stream ends when its reader has read what there was.
+    pub(crate) fn close(&self) {
+        self.lock().readers = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            accounts: self.accounts.values().cloned().collect(),
+            calls: self.calls.values().cloned().collect(),
+        }
+    }
+
+    fn call(&self, id: &CallId) -> Option<CallSnapshot> {
+        let ended = || self.ended.iter().find(|call| call.id == *id);
+        self.calls.get(id).or_else(ended).cloned()
+    }
+
+    /// Reads what is told from now on; nothing, once the hub is closed.
+    fn receiver(&self) -> broadcast::Receiver<Event> {
+        match &self.readers {
+            Some(readers) => readers.subscribe(),
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    fn remember(&mut self, call: CallSnapshot) {
+        self.calls.remove(&call.id);
+        self.ended.push_back(call);
+        if self.ended.len() > REMEMBERED {
+            self.ended.pop_front();
         }
     }
 }
 
 /// Events of an engine, one at a time.
+///
+/// A reader that falls behind is told so with [`Event::Lagged`], and begins anew: the next event is an
+/// [`Event::Snapshot`] of that moment, and no event older than it follows.
 pub struct EventStream {
+    hub: Weak<Mutex<Inner>>,
+    /// What comes before the events.
     first: Option<Snapshot>,
     events: broadcast::Receiver<Event>,
     end: Arc<watch::Sender<bool>>,
@@ -95,14 +157,15 @@ impl EventStream {
         if let Some(snapshot) = self.first.take() {
             return Some(Event::Snapshot(snapshot));
         }
-        tokio::select! {
+        let event = tokio::select! {
             biased;
-            _ = self.ended.wait_for(|ended| *ended) => None,
-            event = self.events.recv() => match event {
-                Ok(event) => Some(event),
-                Err(broadcast::error::RecvError::Lagged(missed)) => Some(Event::Lagged { missed }),
-                Err(broadcast::error::RecvError::Closed) => None,
-            },
+            _ = self.ended.wait_for(|ended| *ended) => return None,
+            event = self.events.recv() => event,
+        };
+        match event {
+            Ok(event) => Some(event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => Some(self.begin_anew(missed)),
+            Err(broadcast::error::RecvError::Closed) => None,
         }
     }
 
@@ -110,14 +173,32 @@ impl EventStream {
     pub fn end_handle(&self) -> StreamEnd {
         StreamEnd(self.end.clone())
     }
+
+    /// Gives up what is left of the past: a snapshot says more than half of the events that led to it.
+    fn begin_anew(&mut self, missed: u64) -> Event {
+        let Some(hub) = self.hub.upgrade() else {
+            return Event::Lagged { missed };
+        };
+        let inner = hub.lock().unwrap_or_else(PoisonError::into_inner);
+        let skipped = u64::try_from(self.events.len()).unwrap_or(u64::MAX);
+        self.first = Some(inner.snapshot());
+        self.events = inner.receiver();
+        Event::Lagged {
+            missed: missed.saturating_add(skipped),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use tandem_types::Pii;
+
     use super::*;
     use crate::AccountState;
+
+    const BACKLOG: usize = 16;
 
     fn account(id: u64) -> Event {
         let state = AccountState::Online {
@@ -125,13 +206,14 @@ mod tests {
         };
         Event::Account(AccountSnapshot {
             id: AccountId(id),
+            address: Pii::new(format!("sip:{id}@example.org")),
             state,
         })
     }
 
     #[tokio::test]
     async fn a_stream_begins_with_all_there_is() {
-        let hub = Hub::new();
+        let hub = Hub::new(BACKLOG);
         hub.tell(account(1));
         let mut stream = hub.subscribe();
         hub.tell(account(2));
@@ -143,20 +225,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_slow_reader_is_told_how_much_it_missed() {
-        let hub = Hub::new();
+    async fn a_slow_reader_is_told_how_much_it_missed_and_begins_anew() {
+        let hub = Hub::new(BACKLOG);
         let mut stream = hub.subscribe();
         stream.next().await;
-        for id in 0..BACKLOG as u64 + 7 {
+        let told = BACKLOG as u64 + 7;
+        for id in 0..told {
             hub.tell(account(id));
         }
-        assert_eq!(stream.next().await, Some(Event::Lagged { missed: 7 }));
-        assert_eq!(stream.next().await, Some(account(7)));
+        assert_eq!(stream.next().await, Some(Event::Lagged { missed: told }));
+        let Some(Event::Snapshot(snapshot)) = stream.next().await else {
+            panic!("no snapshot");
+        };
+        assert_eq!(snapshot.accounts.len() as u64, told);
+        hub.tell(account(99));
+        assert_eq!(stream.next().await, Some(account(99)), "no old event first");
     }
 
     #[tokio::test]
     async fn an_ended_stream_wakes_its_reader() {
-        let hub = Hub::new();
+        let hub = Hub::new(BACKLOG);
         let mut stream = hub.subscribe();
         let end = stream.end_handle();
         stream.next().await;
@@ -168,10 +256,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_ends_with_its_engine() {
-        let hub = Hub::new();
+        let hub = Hub::new(BACKLOG);
         let mut stream = hub.subscribe();
         stream.next().await;
         drop(hub);
         assert_eq!(stream.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_closed_hub_lets_its_readers_finish_and_go() {
+        let hub = Hub::new(BACKLOG);
+        let mut early = hub.subscribe();
+        early.next().await;
+        hub.tell(account(1));
+        hub.close();
+        hub.tell(account(2));
+        assert_eq!(early.next().await, Some(account(1)));
+        assert_eq!(early.next().await, None);
+        let mut late = hub.subscribe();
+        assert!(matches!(late.next().await, Some(Event::Snapshot(_))));
+        assert_eq!(late.next().await, None);
     }
 }

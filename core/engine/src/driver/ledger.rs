@@ -25,8 +25,8 @@ pub(super) enum Job {
         limit: usize,
         reply: oneshot::Sender<Result<Page<CallRecord>, StoreError>>,
     },
-    /// Everything before this is done.
-    Flush(oneshot::Sender<()>),
+    /// Nothing comes after this.
+    Close,
 }
 
 /// Jobs beyond which the disk is too slow for what goes on: hundreds of calls' worth.
@@ -72,7 +72,9 @@ fn run(mut store: Store, hub: &Hub, queue: &mpsc::Receiver<Job>, waiting: &Atomi
         waiting.fetch_sub(1, Ordering::Relaxed);
         match job {
             Job::Log(entry) => {
-                unwritten.write(entry, |entry| write(&mut store, entry));
+                unwritten.write(entry, |entry| {
+                    write(&mut store, entry).map(|()| hub_hears(hub, entry))
+                });
             }
             Job::Tell(event) => hub.tell(event),
             Job::Account(address, reply) => {
@@ -85,12 +87,10 @@ fn run(mut store: Store, hub: &Hub, queue: &mpsc::Receiver<Job>, waiting: &Atomi
             } => {
                 let _ = reply.send(store.calls(before, limit));
             }
-            Job::Flush(reply) => {
-                let _ = reply.send(());
-            }
+            Job::Close => break,
         }
     }
-    unwritten.retry(|entry| write(&mut store, entry));
+    unwritten.retry(|entry| write(&mut store, entry).map(|()| hub_hears(hub, entry)));
     if let Err(error) = store.checkpoint() {
         tracing::debug!(%error, "the store's log is emptied another time");
     }
@@ -104,6 +104,19 @@ fn write(store: &mut Store, entry: &LogEntry) -> Result<(), StoreError> {
         LogEntry::Alive(call, at, quality) => store.update_quality(call, *at, quality),
         LogEntry::Finish(call, end) => store.finish_call(call, end),
     }
+}
+
+/// A list on the screen is read anew when a row looks different; the five-second refresh of a call that is
+/// up is no such change.
+fn hub_hears(hub: &Hub, entry: &LogEntry) {
+    let call = match entry {
+        LogEntry::Begin(row) => &row.id,
+        LogEntry::Ringing(call, _) | LogEntry::Accepted(call, _) | LogEntry::Finish(call, _) => {
+            call
+        }
+        LogEntry::Alive(..) => return,
+    };
+    hub.tell(Event::History { call: call.clone() });
 }
 
 /// The wall clock, for the store.

@@ -30,18 +30,19 @@ use tandem_types::{AccountId, Address, CallId, Entropy};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-pub use hub::{EventStream, StreamEnd};
+pub use hub::{DEFAULT_BACKLOG, EventStream, StreamEnd};
 
 use crate::net::{Capture, NetworkId, Resolver, SocketFactory, SystemResolver, SystemSockets};
 use crate::phone::{AccountError, Audio, Phone, PhoneConfig, PhoneError, SipAccount};
 use crate::{OsEntropy, SecretStore};
-use hub::Hub;
+pub(crate) use hub::Hub;
 use inbox::Inbox;
 use ledger::{Job, Ledger, wall_now};
 use sip_sockets::Network;
 use task::{Request, Task};
 
 /// What an engine is told once.
+#[derive(Clone)]
 pub struct EngineConfig {
     /// Folder of everything that is kept; it is made if it is not there.
     pub data: PathBuf,
@@ -63,6 +64,8 @@ pub struct EngineConfig {
     pub media: Capabilities,
     /// Calls at one time.
     pub max_calls: usize,
+    /// Events a reader may be behind before it is told that it lagged.
+    pub backlog: usize,
 }
 
 impl EngineConfig {
@@ -79,6 +82,7 @@ impl EngineConfig {
             call: CallConfig::default(),
             media: Capabilities::default(),
             max_calls: 4,
+            backlog: DEFAULT_BACKLOG,
         }
     }
 }
@@ -129,11 +133,20 @@ impl Engine {
     /// # Errors
     /// The folder or its key cannot be used, or another process has it open.
     pub fn start(config: EngineConfig, runtime: &Handle) -> Result<Self, EngineError> {
+        let hub = Hub::new(config.backlog);
+        Self::start_telling(config, runtime, hub)
+    }
+
+    /// Starts, and tells `hub`, whose readers may be older than this engine.
+    pub(crate) fn start_telling(
+        config: EngineConfig,
+        runtime: &Handle,
+        hub: Hub,
+    ) -> Result<Self, EngineError> {
         std::fs::create_dir_all(&config.data).map_err(EngineError::Folder)?;
         let key = store_key(&*config.secrets)?;
         let instance_id = instance(&*config.secrets)?;
         let (store, interrupted) = Store::open(&config.data, &key, wall_now())?;
-        let hub = Hub::new();
         let (ledger, thread) = Ledger::start(store, hub.clone()).map_err(EngineError::Folder)?;
         let phone_config = PhoneConfig {
             call: config.call,
@@ -205,6 +218,16 @@ impl Engine {
             })
             .await??;
         Ok((id, local))
+    }
+
+    /// Hangs up the account's calls, signs it out, and forgets it; gives up on a server that does not answer
+    /// after two seconds. That there is no such account is no fault.
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub async fn remove_account(&self, account: AccountId) -> Result<(), EngineError> {
+        self.ask(|reply| Request::RemoveAccount { account, reply })
+            .await
     }
 
     /// Signs in, and stays signed in. What comes of it is told by events.
@@ -295,17 +318,14 @@ impl Engine {
 
     /// Hangs up, signs out, and closes the store; gives up on a server that does not answer after two
     /// seconds. The data folder can be opened again afterwards.
-    pub async fn shutdown(self) {
+    pub async fn shutdown(&self) {
         let _ = self.ask(|reply| Request::Shutdown { reply }).await;
-        let (reply, flushed) = oneshot::channel();
-        self.ledger.send(Job::Flush(reply));
-        let _ = flushed.await;
+        self.ledger.send(Job::Close);
         let thread = self
             .store_thread
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        drop(self);
         if let Some(thread) = thread {
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tandem_call::{CallState, Command};
+use tandem_call::Command;
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::transaction::{ConnectionId, Hop};
 use tandem_types::{AccountId, CallId};
@@ -16,8 +16,7 @@ use super::inbox::{Inbound, Inbox};
 use super::ledger::{Job, Ledger, wall_now};
 use super::media_sockets::MediaSockets;
 use super::sip_sockets::{Network, SipSockets};
-use crate::AccountState;
-use crate::phone::{Audio, Output, Phone, PhoneError, SipAccount};
+use crate::phone::{AccountError, Audio, Output, Phone, PhoneError, SipAccount};
 
 /// How long a server may take to let go at shutdown.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -29,6 +28,10 @@ pub(super) enum Request {
         account: SipAccount,
         local: SocketAddr,
         reply: oneshot::Sender<Result<SocketAddr, EngineError>>,
+    },
+    RemoveAccount {
+        account: AccountId,
+        reply: oneshot::Sender<()>,
     },
     Register {
         account: AccountId,
@@ -60,6 +63,29 @@ pub(super) enum Request {
     },
 }
 
+/// Something that goes when its servers have let go of it.
+struct Departure {
+    /// When it goes even so.
+    until: Instant,
+    /// Who waits for it.
+    replies: Vec<oneshot::Sender<()>>,
+}
+
+impl Departure {
+    fn new(now: Instant) -> Self {
+        Self {
+            until: now + FAREWELL,
+            replies: Vec::new(),
+        }
+    }
+
+    fn done(self) {
+        for reply in self.replies {
+            let _ = reply.send(());
+        }
+    }
+}
+
 pub(super) struct Task {
     phone: Phone,
     network: Network,
@@ -68,8 +94,10 @@ pub(super) struct Task {
     sip: BTreeMap<AccountId, SipSockets>,
     media: BTreeMap<CallId, MediaSockets>,
     next_connection: u64,
-    /// Set once: when to go even if a server has not let go, and whom to tell.
-    leaving: Option<(Instant, oneshot::Sender<()>)>,
+    /// Accounts that say goodbye before they are removed.
+    departing: BTreeMap<AccountId, Departure>,
+    /// Set once the whole engine does.
+    leaving: Option<Departure>,
 }
 
 impl Task {
@@ -82,6 +110,7 @@ impl Task {
             sip: BTreeMap::new(),
             media: BTreeMap::new(),
             next_connection: 1,
+            departing: BTreeMap::new(),
             leaving: None,
         }
     }
@@ -98,11 +127,13 @@ impl Task {
             let takes_calls = self.leaving.is_none() && !self.ledger.is_behind();
             self.phone.set_takes_calls(takes_calls);
             self.carry_out();
+            self.let_accounts_go();
             if self.may_leave() {
                 break;
             }
-            let farewell = self.leaving.as_ref().map(|(until, _)| *until);
-            let wake = self.phone.poll_timeout().into_iter().chain(farewell).min();
+            let departures = self.departing.values().chain(&self.leaving);
+            let farewells = departures.map(|departure| departure.until);
+            let wake = self.phone.poll_timeout().into_iter().chain(farewells).min();
             tokio::select! {
                 request = requests.recv() => match request {
                     Some(request) => self.take_request(request),
@@ -116,8 +147,13 @@ impl Task {
                 () = sleep_until(wake) => self.phone.handle_timeout(Instant::now()),
             }
         }
-        if let Some((_, reply)) = self.leaving.take() {
-            let _ = reply.send(());
+        self.phone.stop(Instant::now());
+        self.carry_out();
+        for departure in std::mem::take(&mut self.departing).into_values() {
+            departure.done();
+        }
+        if let Some(departure) = self.leaving.take() {
+            departure.done();
         }
     }
 
@@ -132,6 +168,12 @@ impl Task {
                 reply,
             } => {
                 let _ = reply.send(self.add_account(id, &account, local));
+            }
+            Request::RemoveAccount { account, reply } => {
+                self.phone.leave(now, account);
+                let departure = self.departing.entry(account);
+                let departure = departure.or_insert_with(|| Departure::new(now));
+                departure.replies.push(reply);
             }
             Request::Register { account, reply } => {
                 let _ = reply.send(self.phone.register(now, account));
@@ -167,6 +209,9 @@ impl Task {
         account: &SipAccount,
         local: SocketAddr,
     ) -> Result<SocketAddr, EngineError> {
+        if self.sip.contains_key(&id) {
+            return Err(PhoneError::from(AccountError::Exists).into());
+        }
         let (network, inbox) = (self.network.clone(), self.inbox.clone());
         let sockets = SipSockets::open(id, network, inbox, local, account.transport)
             .map_err(EngineError::Bind)?;
@@ -344,36 +389,40 @@ impl Task {
     }
 
     fn begin_to_leave(&mut self, now: Instant, reply: oneshot::Sender<()>) {
-        let calls: Vec<CallId> = self.phone.calls().map(|call| call.id.clone()).collect();
-        for call in calls {
-            // One that is ending already needs nothing more.
-            let _ = self.phone.command(now, &call, Command::HangUp);
+        for &account in self.sip.keys() {
+            self.phone.leave(now, account);
         }
-        let accounts: Vec<AccountId> = self.sip.keys().copied().collect();
-        for account in accounts {
-            let _ = self.phone.unregister(now, account);
+        let leaving = self.leaving.get_or_insert_with(|| Departure::new(now));
+        leaving.replies.push(reply);
+    }
+
+    /// Removes the departing accounts that nobody has to be waited for any more.
+    fn let_accounts_go(&mut self) {
+        if self.departing.is_empty() {
+            return;
         }
-        self.leaving = Some((now + FAREWELL, reply));
+        let now = Instant::now();
+        let phone = &self.phone;
+        let gone = self
+            .departing
+            .extract_if(.., |&account, departure| {
+                departure.until <= now || phone.is_quiet(account)
+            })
+            .collect::<Vec<_>>();
+        for (account, departure) in gone {
+            self.phone.remove_account(now, account);
+            self.carry_out();
+            self.sip.remove(&account);
+            departure.done();
+        }
     }
 
     /// Whether nobody has to be waited for any more.
     fn may_leave(&self) -> bool {
-        let Some((until, _)) = &self.leaving else {
+        let Some(leaving) = &self.leaving else {
             return false;
         };
-        if *until <= Instant::now() {
-            return true;
-        }
-        let snapshot = self.phone.snapshot();
-        let over = snapshot
-            .calls
-            .iter()
-            .all(|call| matches!(call.state, CallState::Ended(_)));
-        let out = snapshot.accounts.iter().all(|account| match account.state {
-            AccountState::Offline | AccountState::Failed { .. } => true,
-            AccountState::Connecting | AccountState::Online { .. } => false,
-        });
-        over && out && self.sip.keys().all(|&id| self.phone.is_settled(id))
+        leaving.until <= Instant::now() || self.sip.keys().all(|&id| self.phone.is_quiet(id))
     }
 }
 

@@ -14,6 +14,9 @@ use tandem_types::{CallId, Pii};
 
 use crate::AccountState;
 
+/// Registration lifetime to ask for.
+const EXPIRES: Duration = Duration::from_secs(300);
+
 /// A SIP account, or a bare address to call from without any server.
 #[derive(Clone, Debug)]
 pub struct SipAccount {
@@ -36,6 +39,32 @@ pub struct SipAccount {
 }
 
 impl SipAccount {
+    /// An account at the server its address names; `alice@example.org` is `sip:alice@example.org`.
+    pub fn new(address: &str, password: Option<String>) -> Self {
+        let address = match address.trim() {
+            bare if !bare.contains(':') => format!("sip:{bare}"),
+            whole => whole.to_owned(),
+        };
+        let host = address.rsplit_once('@').map_or("", |(_, host)| host);
+        // Parameters of the address are none of the server's name.
+        let host = host.split([';', '?']).next().unwrap_or_default();
+        Self {
+            registrar: Some(Pii::new(host.to_owned())),
+            address: Pii::new(address),
+            display_name: None,
+            user: None,
+            password: password.map(Pii::new),
+            transport: TransportKind::Udp,
+            bind: None,
+            expires: EXPIRES,
+        }
+    }
+
+    /// Whether there is a server to sign in at.
+    pub const fn signs_in(&self) -> bool {
+        self.registrar.is_some()
+    }
+
     /// A direct account at `bind`: it can be called there, and calls without a server.
     pub fn direct(bind: SocketAddr, transport: TransportKind) -> Self {
         Self {
@@ -46,7 +75,7 @@ impl SipAccount {
             password: None,
             transport,
             bind: Some(bind),
-            expires: Duration::from_secs(300),
+            expires: EXPIRES,
         }
     }
 }
@@ -61,6 +90,9 @@ pub enum AccountError {
     /// The address is no SIP address with a host.
     #[error("the account needs an address such as sip:alice@example.org")]
     BadAddress,
+    /// There is an account with this address already.
+    #[error("there is an account with this address already")]
+    Exists,
     /// The server is no host name or address.
     #[error("the registrar must be HOST or HOST:PORT")]
     BadRegistrar,
@@ -71,6 +103,8 @@ pub(super) struct Slot {
     pub(super) agent: UserAgent,
     pub(super) sessions: BTreeMap<SessionId, CallId>,
     pub(super) state: AccountState,
+    /// As a screen shows it.
+    pub(super) address: Pii<String>,
     /// The server part of the account, for targets that name none; `None` where there is no server.
     pub(super) domain: Option<String>,
 }

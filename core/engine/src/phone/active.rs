@@ -185,6 +185,7 @@ impl ActiveCall {
             peer_name: None,
             direction,
             state: machine.state(),
+            talking_since: None,
             started,
             accepted: None,
             codec: None,
@@ -338,8 +339,8 @@ impl ActiveCall {
         .min()
     }
 
-    /// Ends a call whose code panicked: nothing of it can be trusted any more but its row.
-    pub(super) fn end_after_fault(&mut self, now: Instant, desk: &mut Desk) {
+    /// Ends a call whose own code is not asked any more: it panicked, or has no time to say goodbye.
+    pub(super) fn abandon(&mut self, now: Instant, reason: EndReason, desk: &mut Desk) {
         if let Some(session) = self.session
             && let Ok(slot) = desk.slot(self.account)
         {
@@ -347,6 +348,6 @@ impl ActiveCall {
             slot.sessions.remove(&session);
         }
         self.media = None;
-        self.finish(now, EndReason::InternalError, desk);
+        self.finish(now, reason, desk);
     }
 }

@@ -73,7 +73,8 @@ impl Desk {
     pub(super) fn account_changed(&mut self, id: AccountId, state: AccountState) {
         if let Some(slot) = self.accounts.get_mut(&id) {
             slot.state = state;
-            self.tell(Event::Account(AccountSnapshot { id, state }));
+            let address = slot.address.clone();
+            self.tell(Event::Account(AccountSnapshot { id, address, state }));
         }
     }
 }

@@ -38,6 +38,7 @@ impl ActiveCall {
             LegCommand::Hold => self.re_offer(now, true, desk),
             LegCommand::Resume => self.re_offer(now, false, desk),
             LegCommand::SendDtmf(digits) => {
+                fault::strike(digits.as_str());
                 if let Some(media) = &mut self.media
                     && let Err(error) = media.send_dtmf(now, digits.as_str())
                 {
@@ -221,6 +222,21 @@ impl ActiveCall {
         }
         result
     }
+}
+
+/// A fault on demand, for the tests of what one may reach: these keys make a call panic in builds made for
+/// it. What ships has neither the feature nor debug assertions.
+mod fault {
+    #[cfg(all(feature = "fault", debug_assertions))]
+    #[expect(clippy::panic, reason = "what it is for")]
+    pub(super) fn strike(keys: &str) {
+        if keys == "ABCDABCD" {
+            panic!("a fault on demand");
+        }
+    }
+
+    #[cfg(not(all(feature = "fault", debug_assertions)))]
+    pub(super) const fn strike(_keys: &str) {}
 }
 
 /// What the far end should know of why we let go (RFC 3326).

@@ -32,12 +32,12 @@ use tandem_sip::agent::{LocalAddresses, SessionId, UserAgent};
 use tandem_sip::message::Uri;
 use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_store::UnixMillis;
-use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId};
+use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId, Pii};
 
 pub use account::{AccountError, SipAccount};
 pub use output::{LogEntry, Output};
 
-use crate::{AccountSnapshot, AccountState, CallSnapshot, Snapshot};
+use crate::{AccountSnapshot, AccountState, CallSnapshot, Event, Snapshot};
 use account::{Slot, agent_config};
 use active::ActiveCall;
 use desk::Desk;
@@ -126,7 +126,7 @@ impl Phone {
     /// [`Phone::register`].
     ///
     /// # Errors
-    /// When the address or the server cannot be used.
+    /// When it is there already, or the address or the server cannot be used.
     pub fn add_account(
         &mut self,
         id: AccountId,
@@ -134,12 +134,17 @@ impl Phone {
         local: LocalAddresses,
     ) -> Result<(), PhoneError> {
         let desk = &mut self.desk;
+        if desk.accounts.contains_key(&id) {
+            // Its sessions and sockets belong to the agent that is there.
+            return Err(AccountError::Exists.into());
+        }
         let (mut config, domain) = agent_config(
             account,
             local,
             &desk.config.user_agent,
             &desk.config.instance_id,
         )?;
+        let address = Pii::new(config.aor.to_string());
         // The call decides how long it rings; what is below only outlives it.
         let limits = &desk.config.call;
         let rings = limits.ring_limit.max(limits.incoming_ring_limit);
@@ -149,9 +154,11 @@ impl Phone {
             agent,
             sessions: BTreeMap::new(),
             state: AccountState::Offline,
+            address,
             domain,
         };
         desk.accounts.insert(id, slot);
+        desk.account_changed(id, AccountState::Offline);
         Ok(())
     }
 
@@ -192,6 +199,67 @@ impl Phone {
         self.desk.slot(id)?.agent.unregister(now);
         self.settle(now);
         Ok(())
+    }
+
+    /// Hangs up every call of an account and signs it out; [`Phone::is_quiet`] says when that is done.
+    pub fn leave(&mut self, now: Instant, id: AccountId) {
+        let of_account = self.calls.values().filter(|call| call.account == id);
+        let calls: Vec<CallId> = of_account.map(|call| call.id().clone()).collect();
+        for call in calls {
+            // One that is ending already needs nothing more.
+            let _ = self.command(now, &call, Command::HangUp);
+        }
+        if let Some(slot) = self.desk.accounts.get_mut(&id) {
+            match slot.state {
+                AccountState::Connecting | AccountState::Online { .. } => {
+                    slot.agent.unregister(now)
+                }
+                AccountState::Offline | AccountState::Failed { .. } => {}
+            }
+        }
+        self.settle(now);
+    }
+
+    /// Whether an account has no call, is not signed in, and has been heard by everybody it let go.
+    pub fn is_quiet(&self, id: AccountId) -> bool {
+        let out = self
+            .desk
+            .accounts
+            .get(&id)
+            .is_none_or(|slot| match slot.state {
+                AccountState::Offline | AccountState::Failed { .. } => true,
+                AccountState::Connecting | AccountState::Online { .. } => false,
+            });
+        out && self.is_settled(id) && !self.calls.values().any(|call| call.account == id)
+    }
+
+    /// Forgets an account at once, with whatever still runs over it. See [`Phone::leave`].
+    pub fn remove_account(&mut self, now: Instant, id: AccountId) {
+        let of_account = self.calls.values().filter(|call| call.account == id);
+        let calls: Vec<CallId> = of_account.map(|call| call.id().clone()).collect();
+        for call in calls {
+            if let Some(mut call) = self.calls.remove(&call) {
+                call.abandon(now, EndReason::LocalHangUp, &mut self.desk);
+            }
+        }
+        if self.desk.accounts.remove(&id).is_some() {
+            self.desk.tell(Event::AccountRemoved { account: id });
+        }
+    }
+
+    /// The end of everything: what has not ended by now has, and no account is signed in any more.
+    pub fn stop(&mut self, now: Instant) {
+        for (_, mut call) in std::mem::take(&mut self.calls) {
+            call.abandon(now, EndReason::LocalHangUp, &mut self.desk);
+        }
+        let accounts = self.desk.accounts.iter();
+        let left: Vec<AccountId> = accounts
+            .filter(|(_, slot)| slot.state != AccountState::Offline)
+            .map(|(&id, _)| id)
+            .collect();
+        for id in left {
+            self.desk.account_changed(id, AccountState::Offline);
+        }
     }
 
     /// Calls `target`: an address, or just a user at the account's server.
@@ -408,6 +476,7 @@ impl Phone {
             accounts: accounts
                 .map(|(&id, slot)| AccountSnapshot {
                     id,
+                    address: slot.address.clone(),
                     state: slot.state,
                 })
                 .collect(),
@@ -457,7 +526,7 @@ impl Phone {
         if outcome.is_err() {
             tracing::error!(call = %id, "a fault inside ended this call");
             if let Some(mut call) = self.calls.remove(id) {
-                call.end_after_fault(now, &mut self.desk);
+                call.abandon(now, EndReason::InternalError, &mut self.desk);
             }
         }
     }

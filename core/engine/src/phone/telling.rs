@@ -23,6 +23,7 @@ impl ActiveCall {
         match event {
             CallEvent::StateChanged(picture) => {
                 self.snapshot.state = picture.state;
+                self.note_talking(now, desk);
                 self.follow_hold(now, &picture);
                 if picture.accepted && self.accepted_at.is_none() {
                     self.note_accepted(now, desk);
@@ -61,6 +62,25 @@ impl ActiveCall {
         if quiet != self.quiet && !picture.state.is_ending_or_ended() {
             self.quiet = quiet;
             self.apply_direction(now);
+        }
+    }
+
+    /// Once: the clock on the wall may be set later, and the timer on the screen goes on all the same.
+    fn note_talking(&mut self, now: Instant, desk: &Desk) {
+        let talking = match self.snapshot.state {
+            CallState::Active { .. } | CallState::Held { .. } | CallState::Reconnecting { .. } => {
+                true
+            }
+            CallState::Dialing
+            | CallState::Ringing
+            | CallState::EarlyMedia
+            | CallState::Incoming
+            | CallState::Connecting
+            | CallState::Ending
+            | CallState::Ended(_) => false,
+        };
+        if talking && self.snapshot.talking_since.is_none() {
+            self.snapshot.talking_since = Some(self.moment(now, desk));
         }
     }
 
