@@ -1,0 +1,463 @@
+//! Errors as the apps see them: one small enum an area, and the table that fills them.
+//!
+//! An app branches on the variant; the text is a fragment that fits after "cannot …:". Neither holds a name,
+//! an address or a peer's words.
+
+use std::io;
+
+use tandem_engine::app::{AppError, SoundError, Stage as AppStage};
+use tandem_engine::phone::{AccountError as PhoneAccountError, PhoneError};
+use tandem_engine::{CommandError, DeviceError, EngineError, RegistrationFailure, StoreError};
+
+/// How far a core has come.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum Stage {
+    /// Opened, not started.
+    New,
+    /// At work.
+    Running,
+    /// Asleep until it is resumed.
+    Suspended,
+    /// Shut down for good.
+    Ended,
+}
+
+impl From<AppStage> for Stage {
+    fn from(stage: AppStage) -> Self {
+        match stage {
+            AppStage::New => Self::New,
+            AppStage::Running => Self::Running,
+            AppStage::Suspended => Self::Suspended,
+            AppStage::Ended => Self::Ended,
+        }
+    }
+}
+
+impl Stage {
+    /// Fits after "the core".
+    const fn text(self) -> &'static str {
+        match self {
+            Self::New => "was not started",
+            Self::Running => "is running",
+            Self::Suspended => "is suspended",
+            Self::Ended => "has been shut down",
+        }
+    }
+}
+
+/// What is wrong with the data folder.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum StorageProblem {
+    /// Another process, or another core, has it open.
+    InUse,
+    /// The key in the secret store is not the folder's.
+    WrongKey,
+    /// Part of it is lost.
+    Damaged,
+    /// A newer version of the app made it.
+    NewerVersion,
+    /// It cannot be made or written to.
+    NotWritable,
+    /// There is no room.
+    DiskFull,
+    /// The disk or the database failed.
+    Failed,
+}
+
+impl StorageProblem {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::InUse => "the data folder is open elsewhere",
+            Self::WrongKey => "the stored key does not open the data folder",
+            Self::Damaged => "the data folder is damaged",
+            Self::NewerVersion => "a newer version made the data folder",
+            Self::NotWritable => "the data folder cannot be written to",
+            Self::DiskFull => "the disk is full",
+            Self::Failed => "the disk failed",
+        }
+    }
+}
+
+impl From<&StoreError> for StorageProblem {
+    fn from(error: &StoreError) -> Self {
+        match error {
+            StoreError::AlreadyOpen => Self::InUse,
+            StoreError::WrongKey => Self::WrongKey,
+            StoreError::NotAStore | StoreError::Damaged => Self::Damaged,
+            StoreError::NewerVersion { .. } => Self::NewerVersion,
+            StoreError::NotWritable | StoreError::Missing => Self::NotWritable,
+            StoreError::DiskFull => Self::DiskFull,
+            _ => Self::Failed,
+        }
+    }
+}
+
+/// What is wrong with the sound.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum SoundProblem {
+    /// This build has no live sound.
+    NotBuilt,
+    /// There is no microphone.
+    NoMicrophone,
+    /// There is no loudspeaker.
+    NoLoudspeaker,
+    /// The person, or the system, does not allow it.
+    NotAllowed,
+    /// The device does not work.
+    Failed,
+    /// The file to be played cannot be.
+    FileNotPlayable,
+    /// The file to be recorded to cannot be written.
+    FileNotWritable,
+}
+
+impl SoundProblem {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NotBuilt => "this build has no live sound",
+            Self::NoMicrophone => "there is no microphone",
+            Self::NoLoudspeaker => "there is no loudspeaker",
+            Self::NotAllowed => "the microphone may not be used",
+            Self::Failed => "the sound device does not work",
+            Self::FileNotPlayable => "the sound file cannot be played",
+            Self::FileNotWritable => "the sound file cannot be written",
+        }
+    }
+}
+
+impl From<&SoundError> for SoundProblem {
+    fn from(error: &SoundError) -> Self {
+        match error {
+            SoundError::Device(device) => match device {
+                DeviceError::NotBuilt => Self::NotBuilt,
+                DeviceError::NoInput => Self::NoMicrophone,
+                DeviceError::NoOutput => Self::NoLoudspeaker,
+                DeviceError::NotAllowed => Self::NotAllowed,
+                _ => Self::Failed,
+            },
+            SoundError::Play(_) => Self::FileNotPlayable,
+            SoundError::Record(_) => Self::FileNotWritable,
+        }
+    }
+}
+
+/// Why a call cannot do that now.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum Obstacle {
+    /// It does not ring here.
+    NotIncoming,
+    /// It was answered already.
+    AlreadyAnswered,
+    /// It was not answered yet.
+    NotAnswered,
+    /// This side holds it already.
+    AlreadyHeld,
+    /// This side does not hold it.
+    NotHeld,
+    /// It is on hold.
+    OnHold,
+    /// No sound flows now.
+    NoMedia,
+    /// It is ending, or has ended.
+    Over,
+}
+
+impl Obstacle {
+    const fn text(self) -> &'static str {
+        match self {
+            Self::NotIncoming => "the call does not ring here",
+            Self::AlreadyAnswered => "the call was answered already",
+            Self::NotAnswered => "the call was not answered yet",
+            Self::AlreadyHeld => "the call is on hold already",
+            Self::NotHeld => "the call is not on hold",
+            Self::OnHold => "the call is on hold",
+            Self::NoMedia => "no sound flows in the call now",
+            Self::Over => "the call is over",
+        }
+    }
+}
+
+impl From<CommandError> for Obstacle {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::NotIncoming => Self::NotIncoming,
+            CommandError::AlreadyAccepted => Self::AlreadyAnswered,
+            CommandError::NotAccepted => Self::NotAnswered,
+            CommandError::AlreadyHeld => Self::AlreadyHeld,
+            CommandError::NotHeld => Self::NotHeld,
+            CommandError::OnHold => Self::OnHold,
+            CommandError::NoMedia => Self::NoMedia,
+            CommandError::Ending | CommandError::Ended => Self::Over,
+        }
+    }
+}
+
+/// Why a core cannot start, sleep or wake.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
+#[uniffi::export(Display)]
+pub enum LifecycleError {
+    /// Not in this stage.
+    #[error("the core {}", .stage.text())]
+    WrongStage {
+        /// The stage it is in.
+        stage: Stage,
+    },
+    /// A call is up: hang up first.
+    #[error("a call is up")]
+    CallUp,
+    /// The data folder cannot be used.
+    #[error("{}", .problem.text())]
+    Storage {
+        /// What is wrong with it.
+        problem: StorageProblem,
+    },
+    /// The app's secret store failed.
+    #[error("the secret store failed")]
+    Secrets {
+        /// What the secret store said: for the app's own log, not for a screen.
+        reason: String,
+    },
+    /// Something broke inside; the log has more.
+    #[error("the core failed inside")]
+    Internal,
+}
+
+/// Why an account cannot be used.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
+#[uniffi::export(Display)]
+pub enum AccountError {
+    /// The address is none, or names no server.
+    #[error("the address must look like alice@example.org")]
+    InvalidAddress,
+    /// The server is no host, or host and port.
+    #[error("the server must be a host name, or a host name and a port")]
+    InvalidServer,
+    /// The local address is none, is taken, or not one of this device.
+    #[error("the local address cannot be used")]
+    InvalidLocalAddress,
+    /// There is an account with this address already.
+    #[error("there is an account with this address already")]
+    Exists,
+    /// There is no such account, or no more.
+    #[error("there is no such account")]
+    Unknown,
+    /// The server did not accept the name or the password.
+    #[error("the name or password was not accepted")]
+    NotAuthorised,
+    /// The server does not let this account sign in.
+    #[error("the server refused the account ({status})")]
+    Refused {
+        /// The server's SIP status.
+        status: u16,
+    },
+    /// The server could not be reached, or never answered.
+    #[error("the server cannot be reached")]
+    Unreachable,
+    /// The server is overloaded or broken for now.
+    #[error("the server failed ({status})")]
+    ServerFailed {
+        /// The server's SIP status.
+        status: u16,
+    },
+    /// Whoever wanted the account no longer did.
+    #[error("signing in was given up")]
+    Cancelled,
+    /// The core is not at work.
+    #[error("the core {}", .stage.text())]
+    NotRunning {
+        /// The stage it is in.
+        stage: Stage,
+    },
+    /// The data folder cannot be used.
+    #[error("{}", .problem.text())]
+    Storage {
+        /// What is wrong with it.
+        problem: StorageProblem,
+    },
+    /// Something broke inside; the log has more.
+    #[error("the core failed inside")]
+    Internal,
+}
+
+/// Why a call cannot be placed, answered or changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
+#[uniffi::export(Display)]
+pub enum CallError {
+    /// What was dialled is no address.
+    #[error("that is no address to call")]
+    InvalidTarget,
+    /// Something no telephone has a key for, or too much of it.
+    #[error("keys are 0 to 9, *, #, and A to D, at most {limit} at a time")]
+    InvalidKeys {
+        /// The most keys at a time.
+        limit: u32,
+    },
+    /// There is no account that could place the call.
+    #[error("there is no account to call from")]
+    NoAccount,
+    /// As many calls as there may be.
+    #[error("there are too many calls at one time")]
+    TooManyCalls,
+    /// There is no such call, or no more.
+    #[error("there is no such call")]
+    Unknown,
+    /// The call is not in a state for it; nothing changed.
+    #[error("{}", .obstacle.text())]
+    NotNow {
+        /// What is in the way.
+        obstacle: Obstacle,
+    },
+    /// There is nothing to hear or to speak with.
+    #[error("{}", .problem.text())]
+    NoSound {
+        /// What is wrong with the sound.
+        problem: SoundProblem,
+    },
+    /// The core is not at work.
+    #[error("the core {}", .stage.text())]
+    NotRunning {
+        /// The stage it is in.
+        stage: Stage,
+    },
+    /// Something broke inside; the log has more.
+    #[error("the core failed inside")]
+    Internal,
+}
+
+/// Why the history cannot be read.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
+#[uniffi::export(Display)]
+pub enum HistoryError {
+    /// Not a place in the history that a page gave.
+    #[error("not a place in the history")]
+    InvalidPlace,
+    /// The core is not at work.
+    #[error("the core {}", .stage.text())]
+    NotRunning {
+        /// The stage it is in.
+        stage: Stage,
+    },
+    /// The data folder cannot be used.
+    #[error("{}", .problem.text())]
+    Storage {
+        /// What is wrong with it.
+        problem: StorageProblem,
+    },
+    /// Something broke inside; the log has more.
+    #[error("the core failed inside")]
+    Internal,
+}
+
+impl From<AppError> for LifecycleError {
+    fn from(error: AppError) -> Self {
+        match &error {
+            AppError::NotRunning(stage) => Self::WrongStage {
+                stage: (*stage).into(),
+            },
+            AppError::CallUp => Self::CallUp,
+            AppError::Engine(EngineError::Store(error)) => Self::Storage {
+                problem: error.into(),
+            },
+            AppError::Engine(EngineError::Folder(_)) => Self::Storage {
+                problem: StorageProblem::NotWritable,
+            },
+            AppError::Engine(EngineError::Secrets(source)) => Self::Secrets {
+                reason: source.to_string(),
+            },
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<AppError> for AccountError {
+    fn from(error: AppError) -> Self {
+        match &error {
+            AppError::NotRunning(stage) => Self::NotRunning {
+                stage: (*stage).into(),
+            },
+            AppError::SignIn(failure) => (*failure).into(),
+            AppError::Engine(EngineError::Phone(PhoneError::NoSuchAccount)) => Self::Unknown,
+            AppError::Engine(EngineError::Phone(PhoneError::Account(error))) => (*error).into(),
+            AppError::Engine(EngineError::Store(error)) => Self::Storage {
+                problem: error.into(),
+            },
+            AppError::Engine(EngineError::NoRoute(error)) => match error.kind() {
+                io::ErrorKind::InvalidInput => Self::InvalidServer,
+                _ => Self::Unreachable,
+            },
+            AppError::Engine(EngineError::Bind(_)) => Self::InvalidLocalAddress,
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<RegistrationFailure> for AccountError {
+    fn from(failure: RegistrationFailure) -> Self {
+        match failure {
+            RegistrationFailure::NotAuthorised => Self::NotAuthorised,
+            RegistrationFailure::Refused(status) => Self::Refused {
+                status: status.code(),
+            },
+            RegistrationFailure::Unreachable => Self::Unreachable,
+            RegistrationFailure::ServerError(status) => Self::ServerFailed {
+                status: status.code(),
+            },
+            RegistrationFailure::NoRegistrar => Self::InvalidServer,
+            // What this version has no word for.
+            _ => Self::Unreachable,
+        }
+    }
+}
+
+impl From<PhoneAccountError> for AccountError {
+    fn from(error: PhoneAccountError) -> Self {
+        match error {
+            PhoneAccountError::BadRegistrar => Self::InvalidServer,
+            PhoneAccountError::Exists => Self::Exists,
+            // `BadAddress`, and what a later version finds wrong with one.
+            _ => Self::InvalidAddress,
+        }
+    }
+}
+
+impl From<AppError> for CallError {
+    fn from(error: AppError) -> Self {
+        match &error {
+            AppError::NotRunning(stage) => Self::NotRunning {
+                stage: (*stage).into(),
+            },
+            AppError::NoAccount => Self::NoAccount,
+            AppError::Sound(error) => Self::NoSound {
+                problem: error.into(),
+            },
+            AppError::Keys(_) => Self::InvalidKeys {
+                limit: u32::try_from(tandem_engine::MAX_DIGITS).unwrap_or(u32::MAX),
+            },
+            AppError::Engine(EngineError::Phone(error)) => match error {
+                PhoneError::NoSuchAccount => Self::NoAccount,
+                PhoneError::NoSuchCall => Self::Unknown,
+                PhoneError::TooManyCalls => Self::TooManyCalls,
+                PhoneError::BadTarget => Self::InvalidTarget,
+                PhoneError::Command(error) => Self::NotNow {
+                    obstacle: (*error).into(),
+                },
+                _ => Self::Internal,
+            },
+            _ => Self::Internal,
+        }
+    }
+}
+
+impl From<AppError> for HistoryError {
+    fn from(error: AppError) -> Self {
+        match &error {
+            AppError::NotRunning(stage) => Self::NotRunning {
+                stage: (*stage).into(),
+            },
+            AppError::Engine(EngineError::Store(error)) => Self::Storage {
+                problem: error.into(),
+            },
+            _ => Self::Internal,
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! Words that several areas use.
+
+use std::time::{Duration, SystemTime};
+
+use tandem_engine::UnixMillis;
+use tandem_types as core;
+
+/// Who called whom.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum CallDirection {
+    /// The far end called.
+    Incoming,
+    /// The person called.
+    Outgoing,
+}
+
+/// How a call's sound is protected on its way.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum Encryption {
+    /// Not at all.
+    None,
+    /// With keys that the servers could read.
+    Sdes,
+    /// From end to end of the media path.
+    DtlsSrtp,
+}
+
+impl From<core::Encryption> for Encryption {
+    fn from(encryption: core::Encryption) -> Self {
+        match encryption {
+            core::Encryption::Sdes => Self::Sdes,
+            core::Encryption::DtlsSrtp => Self::DtlsSrtp,
+            // What this version has no word for promises nothing.
+            _ => Self::None,
+        }
+    }
+}
+
+/// Why a call ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum EndReason {
+    /// Another of the person's own devices took the call.
+    AnsweredElsewhere,
+    /// The far end is in another call.
+    Busy,
+    /// The caller gave up before an answer; a missed call for the callee.
+    Cancelled,
+    /// The callee said no.
+    Declined,
+    /// Something broke inside; the log has more.
+    InternalError,
+    /// The app was killed while the call was up.
+    Interrupted,
+    /// The two ends share no codec or transport.
+    MediaIncompatible,
+    /// The network died and did not come back in time.
+    NetworkLost,
+    /// It rang and nobody answered.
+    NoAnswer,
+    /// The server asked for a name or password that the account does not have.
+    NotAuthorised,
+    /// No such person, number or service.
+    NotFound,
+    /// Nobody could be reached at that address now.
+    Unreachable,
+    /// The server failed, or spoke nonsense.
+    ServerError,
+    /// This side hung up.
+    LocalHangUp,
+    /// The far end hung up.
+    RemoteHangUp,
+}
+
+impl From<core::EndReason> for EndReason {
+    fn from(reason: core::EndReason) -> Self {
+        match reason {
+            core::EndReason::AnsweredElsewhere => Self::AnsweredElsewhere,
+            core::EndReason::Busy => Self::Busy,
+            core::EndReason::Cancelled => Self::Cancelled,
+            core::EndReason::Declined => Self::Declined,
+            core::EndReason::Interrupted => Self::Interrupted,
+            core::EndReason::MediaIncompatible => Self::MediaIncompatible,
+            core::EndReason::NetworkLost => Self::NetworkLost,
+            core::EndReason::NoAnswer => Self::NoAnswer,
+            core::EndReason::NotAuthorised => Self::NotAuthorised,
+            core::EndReason::NotFound => Self::NotFound,
+            core::EndReason::Unreachable => Self::Unreachable,
+            core::EndReason::ServerError => Self::ServerError,
+            core::EndReason::LocalHangUp => Self::LocalHangUp,
+            core::EndReason::RemoteHangUp => Self::RemoteHangUp,
+            // Also what this version has no word for.
+            _ => Self::InternalError,
+        }
+    }
+}
+
+/// How a call sounded at this end.
+#[derive(Clone, Copy, Debug, PartialEq, uniffi::Record)]
+pub struct CallQuality {
+    /// Packets this side sent.
+    pub packets_sent: u64,
+    /// Packets that arrived.
+    pub packets_received: u64,
+    /// Packets the far end sent and that never arrived.
+    pub packets_lost: u64,
+    /// 20 ms frames played that had to be invented.
+    pub frames_concealed: u64,
+    /// How unevenly packets arrive.
+    pub jitter: Duration,
+    /// How long there and back takes, if the far end says.
+    pub round_trip: Option<Duration>,
+}
+
+impl From<core::CallQuality> for CallQuality {
+    fn from(quality: core::CallQuality) -> Self {
+        Self {
+            packets_sent: quality.packets_sent,
+            packets_received: quality.packets_received,
+            packets_lost: quality.packets_lost,
+            frames_concealed: quality.frames_concealed,
+            jitter: quality.jitter,
+            round_trip: quality.round_trip,
+        }
+    }
+}
+
+/// A moment, as both languages know it.
+pub(crate) fn system_time(at: UnixMillis) -> SystemTime {
+    let distance = Duration::from_millis(at.0.unsigned_abs());
+    let moment = if at.0 < 0 {
+        SystemTime::UNIX_EPOCH.checked_sub(distance)
+    } else {
+        SystemTime::UNIX_EPOCH.checked_add(distance)
+    };
+    moment.unwrap_or(SystemTime::UNIX_EPOCH)
+}
