@@ -29,10 +29,11 @@ const AS_USER: &[&str] = &[
     "--kill-child",
     "--mount-proc",
 ];
+/// And before other programs, where that is allowed: a phone that waits for the processor stutters.
 const WITH_LOOPBACK: &[&str] = &[
     "sh",
     "-c",
-    "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && exec \"$@\"",
+    "PATH=$PATH:/usr/sbin:/sbin; ip link set lo up && exec nice -n -10 \"$@\"",
     "sh",
 ];
 

@@ -146,6 +146,8 @@ impl Bench {
         run.env("PATH", path)
             .env("RUSTC_BOOTSTRAP", "1") // -Z options are otherwise for nightly compilers only
             .env("CARGO_TERM_COLOR", "never")
+            // The same for the house and for the proof, so that they share a standard library.
+            .env("CARGO_PROFILE_DEV_DEBUG", "false")
             .env(&variable("CC"), &cc)
             .env(&variable("CXX"), &cc)
             .env(&variable("AR"), shim.join("phone-ar"))

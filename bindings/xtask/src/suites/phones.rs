@@ -76,6 +76,7 @@ fn interop(context: &Context, name: &str, needed: &[Need], with_asterisk: bool) 
         .args(["--test-threads", "1"])
         .limit(600);
     run = run
+        .env("RUST_BACKTRACE", "0")
         .env("TANDEM_BIN", phones)
         .env("TANDEM_REPORTS", reports());
     if let Some(root) = asterisk {

@@ -103,6 +103,7 @@ fn docs(context: &Context) -> Row {
     let arguments = [
         "doc",
         "--workspace",
+        "--keep-going",
         "--no-deps",
         "--document-private-items",
     ];
