@@ -1,4 +1,4 @@
-//! The engine: a [`Phone`](crate::phone::Phone) with sockets, timers, a store and readers.
+//! The engine: a [`Phone`] with sockets, timers, a store and readers.
 //!
 //! ```text
 //!   app ──commands──► task ◄──inbox── socket readers, resolvers
