@@ -6,7 +6,7 @@
 //! | iOS | VoiceProcessingIO | the platform's |
 //! | desktop | cpal, with the feature `cpal` | none: use a headset |
 //!
-//! The audio threads of the platforms meet ours in lock-free rings ([`ring`]) and nowhere else: their
+//! The audio threads of the platforms meet ours in lock-free rings (`ring`) and nowhere else: their
 //! callbacks take no lock, allocate nothing and log nothing.
 
 #[cfg(all(feature = "cpal", not(any(target_os = "android", target_os = "ios"))))]
