@@ -2,7 +2,7 @@
 //!
 //! A [`Message`] keeps header fields in the order and form they came in; [`Headers`] reads typed views
 //! ([`Via`], [`NameAddr`], [`CSeq`], …) when asked. Bytes become messages by [`parse_datagram`] or a
-//! [`StreamDecoder`]; [`screen`] says whether an element may act on a message or how it answers instead.
+//! [`StreamDecoder`]; [`screen()`] says whether an element may act on a message or how it answers instead.
 //!
 //! Nothing here logs, and `Debug` of a message shows names and sizes only: what people write to and are
 //! called by stays out of logs.

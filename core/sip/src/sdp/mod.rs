@@ -4,7 +4,7 @@
 //!
 //! * [`SessionDescription`]: text to lines and back. [`parse`](SessionDescription::parse) takes what real
 //!   phones send (bare LF, missing `s=`, unknown attributes), within bounds; printing is strict.
-//! * [`to_media`] and [`from_media`]: lines to the signalling-neutral [`MediaDescription`] and back.
+//! * [`to_media()`] and [`from_media()`]: lines to the signalling-neutral [`MediaDescription`] and back.
 //! * [`SdpSession`]: one side of one dialog; it counts the version of `o=` and keeps the m-lines of an
 //!   answer, and of later offers, where they belong.
 //!
