@@ -30,6 +30,7 @@ impl App {
         match signed_in {
             Ok(true) => {
                 self.kept().insert(id, settings);
+                engine.settled().await?;
                 Ok(Some(id))
             }
             Ok(false) => {
@@ -52,7 +53,8 @@ impl App {
         if self.kept().remove(&id).is_none() {
             return Err(PhoneError::NoSuchAccount.into());
         }
-        Ok(engine.remove_account(id).await?)
+        engine.remove_account(id).await?;
+        Ok(engine.settled().await?)
     }
 
     /// The account a call goes out over when the person named none: the first that is signed in, else one

@@ -8,6 +8,7 @@ use super::{App, AppError, Sound};
 use crate::CallSnapshot;
 use crate::phone::Audio;
 
+/// Each of these shows, in every picture of the call, when it returns.
 impl App {
     /// Calls `target`: an address, or just a user at the account's server. `account`: the one to call from,
     /// or whichever can.
@@ -27,7 +28,9 @@ impl App {
         };
         // Before anything rings: a file or a microphone that is not there.
         let audio = self.open_sound(sound).await?;
-        Ok(engine.place_call(account, target, audio).await?)
+        let call = engine.place_call(account, target, audio).await?;
+        engine.settled().await?;
+        Ok(call)
     }
 
     /// Takes an incoming call.
@@ -37,7 +40,8 @@ impl App {
     pub async fn answer(&self, call: &CallId, sound: Sound) -> Result<(), AppError> {
         let engine = self.engine().await?;
         let audio = self.open_sound(sound).await?;
-        Ok(engine.answer(call, audio).await?)
+        engine.answer(call, audio).await?;
+        Ok(engine.settled().await?)
     }
 
     /// Anything else a person can do with a call.
@@ -45,7 +49,9 @@ impl App {
     /// # Errors
     /// No such call, or not in its state; nothing changed then.
     pub async fn command(&self, call: &CallId, command: Command) -> Result<(), AppError> {
-        Ok(self.engine().await?.command(call, command).await?)
+        let engine = self.engine().await?;
+        engine.command(call, command).await?;
+        Ok(engine.settled().await?)
     }
 
     /// Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`.
@@ -61,7 +67,9 @@ impl App {
     /// # Errors
     /// No such call.
     pub async fn set_muted(&self, call: &CallId, muted: bool) -> Result<(), AppError> {
-        Ok(self.engine().await?.set_muted(call, muted).await?)
+        let engine = self.engine().await?;
+        engine.set_muted(call, muted).await?;
+        Ok(engine.settled().await?)
     }
 
     /// A call's last picture: as long as it is up, and a while after.

@@ -25,6 +25,8 @@ pub(super) enum Job {
         limit: usize,
         reply: oneshot::Sender<Result<Page<CallRecord>, StoreError>>,
     },
+    /// Everything before this is done.
+    Barrier(oneshot::Sender<()>),
     /// Nothing comes after this.
     Close,
 }
@@ -86,6 +88,9 @@ fn run(mut store: Store, hub: &Hub, queue: &mpsc::Receiver<Job>, waiting: &Atomi
                 reply,
             } => {
                 let _ = reply.send(store.calls(before, limit));
+            }
+            Job::Barrier(reply) => {
+                let _ = reply.send(());
             }
             Job::Close => break,
         }

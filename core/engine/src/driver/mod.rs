@@ -298,6 +298,14 @@ impl Engine {
             .await??)
     }
 
+    /// Waits until what was asked before shows: rows are written, and readers told.
+    ///
+    /// # Errors
+    /// The engine has stopped.
+    pub async fn settled(&self) -> Result<(), EngineError> {
+        self.ask(|reply| Request::Settle { reply }).await
+    }
+
     /// A page of the call history, newest first.
     ///
     /// # Errors

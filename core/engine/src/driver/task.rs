@@ -58,6 +58,10 @@ pub(super) enum Request {
         muted: bool,
         reply: oneshot::Sender<Result<(), PhoneError>>,
     },
+    /// Replied to once every reader can know what was done before.
+    Settle {
+        reply: oneshot::Sender<()>,
+    },
     Shutdown {
         reply: oneshot::Sender<()>,
     },
@@ -199,6 +203,8 @@ impl Task {
             Request::Mute { call, muted, reply } => {
                 let _ = reply.send(self.phone.set_muted(now, &call, muted));
             }
+            // What came of the requests before was carried out before this one was taken.
+            Request::Settle { reply } => self.ledger.send(Job::Barrier(reply)),
             Request::Shutdown { reply } => self.begin_to_leave(now, reply),
         }
     }
@@ -209,6 +215,10 @@ impl Task {
         account: &SipAccount,
         local: SocketAddr,
     ) -> Result<SocketAddr, EngineError> {
+        if let Some(departure) = self.departing.remove(&id) {
+            // Whoever adds it again does not wait for the server's goodbye to the old one.
+            self.let_go(id, departure);
+        }
         if self.sip.contains_key(&id) {
             return Err(PhoneError::from(AccountError::Exists).into());
         }
@@ -410,11 +420,15 @@ impl Task {
             })
             .collect::<Vec<_>>();
         for (account, departure) in gone {
-            self.phone.remove_account(now, account);
-            self.carry_out();
-            self.sip.remove(&account);
-            departure.done();
+            self.let_go(account, departure);
         }
+    }
+
+    fn let_go(&mut self, account: AccountId, departure: Departure) {
+        self.phone.remove_account(Instant::now(), account);
+        self.carry_out();
+        self.sip.remove(&account);
+        departure.done();
     }
 
     /// Whether nobody has to be waited for any more.

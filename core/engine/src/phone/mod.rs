@@ -212,7 +212,7 @@ impl Phone {
         if let Some(slot) = self.desk.accounts.get_mut(&id) {
             match slot.state {
                 AccountState::Connecting | AccountState::Online { .. } => {
-                    slot.agent.unregister(now)
+                    slot.agent.unregister(now);
                 }
                 AccountState::Offline | AccountState::Failed { .. } => {}
             }
