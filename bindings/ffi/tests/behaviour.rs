@@ -1,0 +1,427 @@
+//! The component as Kotlin and Swift call it, without either: two cores on loopback, without a server.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on stops"
+)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tandem_ffi::{
+    Account, AccountError, AccountState, AccountUpdate, AudioPath, Call, CallError, CallEvent,
+    CallEventUpdate, CallInfo, CallState, CallUpdate, CallUpdates, CancelToken, CoreConfig,
+    EndReason, HistoryChange, HistoryError, HistoryUpdate, IncomingCall, LifecycleError, Obstacle,
+    PlatformError, RejectReason, SecretStore, SipSettings, SoundProblem, Stage, StorageProblem,
+    TandemCore, Transport,
+};
+
+/// Secrets in memory, which notes where it was called.
+#[derive(Default)]
+struct Secrets {
+    kept: Mutex<std::collections::BTreeMap<String, Vec<u8>>>,
+    on_workers: AtomicUsize,
+    broken: bool,
+}
+
+impl Secrets {
+    fn note_thread(&self) {
+        // A worker of the runtime cannot block on it; a thread that may block can.
+        let may_block = std::panic::catch_unwind(|| {
+            tokio::runtime::Handle::current().block_on(async {});
+        });
+        if may_block.is_err() {
+            self.on_workers.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl SecretStore for Secrets {
+    fn load(&self, name: String) -> Result<Option<Vec<u8>>, PlatformError> {
+        self.note_thread();
+        if self.broken {
+            return Err(PlatformError::Failed {
+                reason: "the keystore is locked".into(),
+            });
+        }
+        Ok(self.kept.lock().unwrap().get(&name).cloned())
+    }
+
+    fn save(&self, name: String, secret: Vec<u8>) -> Result<(), PlatformError> {
+        self.note_thread();
+        self.kept.lock().unwrap().insert(name, secret);
+        Ok(())
+    }
+}
+
+struct Phone {
+    core: Arc<TandemCore>,
+    account: Arc<Account>,
+    folder: tempfile::TempDir,
+}
+
+fn config(folder: &tempfile::TempDir) -> CoreConfig {
+    CoreConfig {
+        directory: folder.path().to_str().unwrap().to_owned(),
+        user_agent: None,
+        max_calls: None,
+        event_backlog: None,
+    }
+}
+
+impl Phone {
+    async fn new() -> Self {
+        Self::with_backlog(None).await
+    }
+
+    async fn with_backlog(event_backlog: Option<u32>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let config = CoreConfig {
+            event_backlog,
+            ..config(&folder)
+        };
+        let core = TandemCore::new(config, Arc::new(Secrets::default())).unwrap();
+        core.start().await.unwrap();
+        let added = core.add_direct("127.0.0.1".into(), Transport::Udp).await;
+        Self {
+            core,
+            account: added.unwrap(),
+            folder,
+        }
+    }
+
+    fn address(&self) -> String {
+        self.account.info().unwrap().address
+    }
+
+    async fn calls(&self, other: &Self) -> Arc<Call> {
+        let placed = self.core.place_call(other.address(), tone(), None).await;
+        placed.unwrap()
+    }
+
+    async fn rings(&self) -> Arc<Call> {
+        let calls = self.core.incoming_calls();
+        loop {
+            match soon(calls.next()).await {
+                Some(IncomingCall::Call { call }) => break call,
+                Some(IncomingCall::Lagged { .. }) => {}
+                None => panic!("no call"),
+            }
+        }
+    }
+}
+
+const fn tone() -> AudioPath {
+    AudioPath::Tone {
+        hertz: 440.0,
+        record: None,
+    }
+}
+
+/// Nothing here takes long; a test that would hang fails instead.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(20), what)
+        .await
+        .expect("in time")
+}
+
+async fn until(updates: &CallUpdates, wanted: impl Fn(&CallState) -> bool) -> CallInfo {
+    loop {
+        match soon(updates.next()).await {
+            Some(CallUpdate::State { call }) if wanted(&call.state) => return call,
+            Some(_) => {}
+            None => panic!("the call ended first"),
+        }
+    }
+}
+
+async fn is_active(updates: &CallUpdates) -> CallInfo {
+    until(updates, |state| matches!(state, CallState::Active { .. })).await
+}
+
+async fn ends(updates: &CallUpdates) -> EndReason {
+    let ended = until(updates, |state| matches!(state, CallState::Ended { .. })).await;
+    assert!(
+        soon(updates.next()).await.is_none(),
+        "nothing after the end"
+    );
+    match ended.state {
+        CallState::Ended { reason } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Two phones that talk, and their calls.
+async fn talking() -> (Phone, Phone, Arc<Call>, Arc<Call>) {
+    talk(Phone::new().await).await
+}
+
+async fn talk(alice: Phone) -> (Phone, Phone, Arc<Call>, Arc<Call>) {
+    let bob = Phone::new().await;
+    let from = alice.calls(&bob).await;
+    let to = bob.rings().await;
+    to.answer(AudioPath::Silent).await.unwrap();
+    is_active(&from.updates()).await;
+    is_active(&to.updates()).await;
+    (alice, bob, from, to)
+}
+
+#[tokio::test]
+async fn a_call_from_its_first_ring_to_the_history() {
+    let (alice, bob, from, to) = talking().await;
+    assert_eq!(to.info().unwrap().peer, alice.address());
+    let updates = from.updates();
+    from.hold().await.unwrap();
+    until(&updates, |state| matches!(state, CallState::Held { .. })).await;
+    from.resume().await.unwrap();
+    is_active(&updates).await;
+    let heard = to.events();
+    from.send_dtmf("4".into()).await.unwrap();
+    loop {
+        match soon(heard.next()).await.unwrap() {
+            CallEventUpdate::Event {
+                event: CallEvent::KeyReceived { key },
+            } => break assert_eq!(key, "4"),
+            CallEventUpdate::Event { .. } | CallEventUpdate::Lagged { .. } => {}
+        }
+    }
+    from.hang_up().await.unwrap();
+    assert_eq!(ends(&updates).await, EndReason::LocalHangUp);
+    assert_eq!(ends(&to.updates()).await, EndReason::RemoteHangUp);
+    let page = bob.core.history_page(None, 10).await.unwrap();
+    assert_eq!(page.calls.len(), 1);
+    assert_eq!(page.calls[0].id, to.id());
+    assert_eq!(page.calls[0].end_reason, Some(EndReason::RemoteHangUp));
+    assert!(page.calls[0].accepted.is_some());
+}
+
+#[tokio::test]
+async fn the_history_comes_in_pages_and_says_when_it_changes() {
+    let (alice, bob) = (Phone::new().await, Phone::new().await);
+    let changes = alice.core.history_updates();
+    let first = soon(changes.next()).await;
+    assert!(matches!(
+        first,
+        Some(HistoryUpdate::Changed {
+            change: HistoryChange::Everything
+        })
+    ));
+    let mut placed = Vec::new();
+    for _ in 0..3 {
+        let call = alice.calls(&bob).await;
+        bob.rings().await.reject(RejectReason::Busy).await.unwrap();
+        assert_eq!(ends(&call.updates()).await, EndReason::Busy);
+        placed.push(call.id());
+    }
+    assert!(soon(changes.next()).await.is_some());
+    let newest = alice.core.history_page(None, 2).await.unwrap();
+    let oldest = alice
+        .core
+        .history_page(newest.next.clone(), 2)
+        .await
+        .unwrap();
+    let read: Vec<_> = newest.calls.iter().chain(&oldest.calls).collect();
+    let read: Vec<_> = read.iter().map(|call| call.id.clone()).rev().collect();
+    assert_eq!(read, placed);
+    assert_eq!(oldest.next, None);
+    let nowhere = alice.core.history_page(Some("page 2".into()), 2).await;
+    assert_eq!(nowhere, Err(HistoryError::InvalidPlace));
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_says_why() {
+    let (alice, bob) = (Phone::new().await, Phone::new().await);
+    let place = |target: &str, audio| alice.core.place_call(target.into(), audio, None);
+    let refused = place("not an address", AudioPath::Silent).await;
+    assert_eq!(refused.err(), Some(CallError::InvalidTarget));
+    let no_sound = place(&bob.address(), AudioPath::Device)
+        .await
+        .err()
+        .unwrap();
+    if let CallError::NoSound { problem } = &no_sound {
+        assert_ne!(*problem, SoundProblem::FileNotPlayable);
+    }
+    let call = alice.calls(&bob).await;
+    let early = call.hold().await.err().unwrap();
+    assert_eq!(
+        early,
+        CallError::NotNow {
+            obstacle: Obstacle::NotAnswered
+        }
+    );
+    assert_eq!(early.to_string(), "the call was not answered yet");
+    let keys = call.send_dtmf("hello".into()).await;
+    assert_eq!(keys, Err(CallError::InvalidKeys { limit: 64 }));
+    call.hang_up().await.unwrap();
+    ends(&call.updates()).await;
+    assert_eq!(call.hang_up().await, Err(CallError::Unknown));
+    let twice = alice.core.add_direct("127.0.0.1".into(), Transport::Udp);
+    assert_eq!(twice.await.err(), Some(AccountError::Exists));
+    let nowhere = alice.core.add_direct("here".into(), Transport::Udp).await;
+    assert_eq!(nowhere.err(), Some(AccountError::InvalidLocalAddress));
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_told_and_begins_anew() {
+    let (_alice, _bob, from, _to) = talk(Phone::with_backlog(Some(8)).await).await;
+    let updates = from.updates();
+    assert!(soon(updates.next()).await.is_some());
+    for round in 0..20 {
+        from.mute(round % 2 == 0).await.unwrap();
+    }
+    from.mute(true).await.unwrap();
+    assert!(from.info().unwrap().muted);
+    let Some(CallUpdate::Lagged { missed }) = soon(updates.next()).await else {
+        panic!("not told");
+    };
+    assert!(missed > 8, "{missed}");
+    let Some(CallUpdate::State { call }) = soon(updates.next()).await else {
+        panic!("no state");
+    };
+    assert!(call.muted);
+}
+
+#[tokio::test]
+async fn an_ended_subscription_wakes_whoever_waits() {
+    let alice = Phone::new().await;
+    let calls = alice.core.incoming_calls();
+    let waiting = tokio::spawn({
+        let calls = calls.clone();
+        async move { calls.next().await.is_none() }
+    });
+    tokio::task::yield_now().await;
+    calls.end();
+    assert!(soon(waiting).await.unwrap());
+    let calls = alice.core.incoming_calls();
+    let waiting = tokio::spawn(async move { calls.next().await.is_none() });
+    alice.core.shutdown().await;
+    assert!(soon(waiting).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_core_goes_through_its_stages_and_says_when_it_is_not_at_work() {
+    let alice = Phone::new().await;
+    let states = alice.account.updates();
+    let before = alice.core.history_page(None, 1).await;
+    assert!(before.is_ok());
+    alice.core.suspend().await.unwrap();
+    assert_eq!(alice.core.stage().await, Stage::Suspended);
+    let asleep = alice.core.history_page(None, 1).await;
+    let stage = Stage::Suspended;
+    assert_eq!(asleep, Err(HistoryError::NotRunning { stage }));
+    // The folder is free: the system may freeze the process.
+    let other = TandemCore::new(config(&alice.folder), Arc::new(Secrets::default())).unwrap();
+    let wrong_key = other.start().await.err();
+    let problem = StorageProblem::WrongKey;
+    assert_eq!(wrong_key, Some(LifecycleError::Storage { problem }));
+    alice.core.resume().await.unwrap();
+    let bob = Phone::new().await;
+    let call = bob.calls(&alice).await;
+    let ringing = alice.rings().await;
+    assert_eq!(alice.core.suspend().await, Err(LifecycleError::CallUp));
+    call.hang_up().await.unwrap();
+    assert_eq!(ends(&ringing.updates()).await, EndReason::Cancelled);
+    let state = soon(states.next()).await;
+    assert!(matches!(
+        state,
+        Some(AccountUpdate::State { account }) if account.state == AccountState::Offline
+    ));
+    alice.core.shutdown().await;
+    alice.core.shutdown().await;
+    let stage = Stage::Ended;
+    let again = alice.core.start().await.err().unwrap();
+    assert_eq!(again, LifecycleError::WrongStage { stage });
+    assert_eq!(again.to_string(), "the core has been shut down");
+    let late = alice.core.place_call(bob.address(), tone(), None).await;
+    assert_eq!(late.err(), Some(CallError::NotRunning { stage }));
+}
+
+#[tokio::test]
+async fn one_core_at_a_time_has_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = Arc::new(Secrets::default());
+    let first = TandemCore::new(config(&folder), secrets.clone()).unwrap();
+    first.start().await.unwrap();
+    let second = TandemCore::new(config(&folder), secrets.clone()).unwrap();
+    let problem = StorageProblem::InUse;
+    let refused = second.start().await;
+    assert_eq!(refused, Err(LifecycleError::Storage { problem }));
+    first.shutdown().await;
+    second.start().await.unwrap();
+    second.shutdown().await;
+    assert_eq!(secrets.on_workers.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_secret_store_that_fails_is_an_error_with_its_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let secrets = Secrets {
+        broken: true,
+        ..Secrets::default()
+    };
+    let core = TandemCore::new(config(&folder), Arc::new(secrets)).unwrap();
+    let Err(LifecycleError::Secrets { reason }) = core.start().await else {
+        panic!("started");
+    };
+    assert!(reason.contains("the keystore is locked"), "{reason}");
+    assert_eq!(core.stage().await, Stage::New);
+}
+
+#[tokio::test]
+async fn an_account_nobody_waits_for_any_more_is_gone() {
+    let alice = Phone::new().await;
+    // A server that takes everything and says nothing.
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let settings = || SipSettings {
+        address: "carol@example.org".into(),
+        password: None,
+        server: Some(silent.local_addr().unwrap().to_string()),
+        user: None,
+        display_name: None,
+        transport: None,
+        local_address: None,
+    };
+    let token = CancelToken::new();
+    let adding = alice.core.add_sip(settings(), Some(token.clone()));
+    let cancel = async {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        token.cancel();
+    };
+    let (added, ()) = tokio::join!(adding, cancel);
+    assert_eq!(added.err(), Some(AccountError::Cancelled));
+    let dropped = alice.core.add_sip(settings(), None);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(50), dropped)
+            .await
+            .is_err()
+    );
+    let gone = async {
+        while alice.core.accounts().len() > 1 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon(gone).await;
+}
+
+/// A panic in the core ends that call with an error and nothing else.
+#[cfg(feature = "fault")]
+#[tokio::test]
+async fn a_fault_ends_its_call_and_nothing_else() {
+    let (alice, bob, from, to) = talking().await;
+    let carol = Phone::new().await;
+    let other = carol.calls(&alice).await;
+    let other_here = alice.rings().await;
+    other_here.answer(AudioPath::Silent).await.unwrap();
+    is_active(&other.updates()).await;
+    from.send_dtmf("ABCDABCD".into()).await.unwrap();
+    assert_eq!(ends(&from.updates()).await, EndReason::InternalError);
+    assert_eq!(ends(&to.updates()).await, EndReason::RemoteHangUp);
+    is_active(&other_here.updates()).await;
+    let again = bob.calls(&alice).await;
+    alice.rings().await.answer(AudioPath::Silent).await.unwrap();
+    is_active(&again.updates()).await;
+}
