@@ -101,6 +101,10 @@ pub enum AccountError {
 /// An account at work.
 pub(super) struct Slot {
     pub(super) agent: UserAgent,
+    /// What the agent was made with, for another one if it breaks.
+    pub(super) config: AgentConfig,
+    /// How often it broke.
+    pub(super) faults: u8,
     pub(super) sessions: BTreeMap<SessionId, CallId>,
     pub(super) state: AccountState,
     /// As a screen shows it.

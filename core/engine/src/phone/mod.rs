@@ -8,12 +8,15 @@
 //!
 //! The driver (or a test in virtual time) gives it datagrams, commands and the time, takes
 //! [`Output`]s until there are none, and sleeps until [`Phone::poll_timeout`]. A panic while one call is
-//! handled ends that call with [`EndReason::InternalError`] and nothing else.
+//! handled ends that call with [`EndReason::InternalError`] and nothing else; one inside an agent ends the calls
+//! of its account, which then signs in again.
 
 mod account;
+mod accounts;
 mod active;
 mod desk;
 mod incoming;
+mod inputs;
 mod legs;
 mod media;
 mod output;
@@ -23,22 +26,20 @@ mod telling;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tandem_call::{CallConfig, Command, CommandError};
+use tandem_media::Capabilities;
 use tandem_media::io::{AudioSink, AudioSource};
-use tandem_media::{Capabilities, Component};
-use tandem_sip::agent::{LocalAddresses, SessionId, UserAgent};
+use tandem_sip::agent::{SessionId, UserAgent};
 use tandem_sip::message::Uri;
-use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_store::UnixMillis;
-use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId, Pii};
+use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId};
 
 pub use account::{AccountError, SipAccount};
 pub use output::{LogEntry, Output};
 
-use crate::{AccountSnapshot, AccountState, CallSnapshot, Event, Snapshot};
-use account::{Slot, agent_config};
+use crate::{AccountSnapshot, AccountState, CallSnapshot, Snapshot};
 use active::ActiveCall;
 use desk::Desk;
 
@@ -122,57 +123,6 @@ impl Phone {
         }
     }
 
-    /// Adds an account whose sockets are open at `local`. Nothing is sent before
-    /// [`Phone::register`].
-    ///
-    /// # Errors
-    /// When it is there already, or the address or the server cannot be used.
-    pub fn add_account(
-        &mut self,
-        id: AccountId,
-        account: &SipAccount,
-        local: LocalAddresses,
-    ) -> Result<(), PhoneError> {
-        let desk = &mut self.desk;
-        if desk.accounts.contains_key(&id) {
-            // Its sessions and sockets belong to the agent that is there.
-            return Err(AccountError::Exists.into());
-        }
-        let (mut config, domain) = agent_config(
-            account,
-            local,
-            &desk.config.user_agent,
-            &desk.config.instance_id,
-        )?;
-        let address = Pii::new(config.aor.to_string());
-        // The call decides how long it rings; what is below only outlives it.
-        let limits = &desk.config.call;
-        let rings = limits.ring_limit.max(limits.incoming_ring_limit);
-        config.ring_limit = config.ring_limit.max(rings.saturating_add(RING_MARGIN));
-        let agent = UserAgent::new(config, (desk.entropy)());
-        let slot = Slot {
-            agent,
-            sessions: BTreeMap::new(),
-            state: AccountState::Offline,
-            address,
-            domain,
-        };
-        desk.accounts.insert(id, slot);
-        desk.account_changed(id, AccountState::Offline);
-        Ok(())
-    }
-
-    /// Signs in, and stays signed in.
-    ///
-    /// # Errors
-    /// [`PhoneError::NoSuchAccount`].
-    pub fn register(&mut self, now: Instant, id: AccountId) -> Result<(), PhoneError> {
-        self.desk.slot(id)?.agent.register(now);
-        self.desk.account_changed(id, AccountState::Connecting);
-        self.settle(now);
-        Ok(())
-    }
-
     /// What the clock on the wall says at `now`. To be told again and again: a device that slept, or whose
     /// clock was set, has another idea of it than was counted from the last time.
     pub const fn set_wall(&mut self, now: Instant, wall: UnixMillis) {
@@ -183,68 +133,6 @@ impl Phone {
     /// trace: for a driver that is about to stop, or cannot keep up with writing them down.
     pub const fn set_takes_calls(&mut self, takes_calls: bool) {
         self.takes_calls = takes_calls;
-    }
-
-    /// Whether nobody waits to hear from an account: every hang-up and every refusal was heard.
-    pub fn is_settled(&self, id: AccountId) -> bool {
-        let slot = self.desk.accounts.get(&id);
-        slot.is_none_or(|slot| slot.agent.is_settled())
-    }
-
-    /// Signs out.
-    ///
-    /// # Errors
-    /// [`PhoneError::NoSuchAccount`].
-    pub fn unregister(&mut self, now: Instant, id: AccountId) -> Result<(), PhoneError> {
-        self.desk.slot(id)?.agent.unregister(now);
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Hangs up every call of an account and signs it out; [`Phone::is_quiet`] says when that is done.
-    pub fn leave(&mut self, now: Instant, id: AccountId) {
-        let of_account = self.calls.values().filter(|call| call.account == id);
-        let calls: Vec<CallId> = of_account.map(|call| call.id().clone()).collect();
-        for call in calls {
-            // One that is ending already needs nothing more.
-            let _ = self.command(now, &call, Command::HangUp);
-        }
-        if let Some(slot) = self.desk.accounts.get_mut(&id) {
-            match slot.state {
-                AccountState::Connecting | AccountState::Online { .. } => {
-                    slot.agent.unregister(now);
-                }
-                AccountState::Offline | AccountState::Failed { .. } => {}
-            }
-        }
-        self.settle(now);
-    }
-
-    /// Whether an account has no call, is not signed in, and has been heard by everybody it let go.
-    pub fn is_quiet(&self, id: AccountId) -> bool {
-        let out = self
-            .desk
-            .accounts
-            .get(&id)
-            .is_none_or(|slot| match slot.state {
-                AccountState::Offline | AccountState::Failed { .. } => true,
-                AccountState::Connecting | AccountState::Online { .. } => false,
-            });
-        out && self.is_settled(id) && !self.calls.values().any(|call| call.account == id)
-    }
-
-    /// Forgets an account at once, with whatever still runs over it. See [`Phone::leave`].
-    pub fn remove_account(&mut self, now: Instant, id: AccountId) {
-        let of_account = self.calls.values().filter(|call| call.account == id);
-        let calls: Vec<CallId> = of_account.map(|call| call.id().clone()).collect();
-        for call in calls {
-            if let Some(mut call) = self.calls.remove(&call) {
-                call.abandon(now, EndReason::LocalHangUp, &mut self.desk);
-            }
-        }
-        if self.desk.accounts.remove(&id).is_some() {
-            self.desk.tell(Event::AccountRemoved { account: id });
-        }
     }
 
     /// The end of everything: what has not ended by now has, and no account is signed in any more.
@@ -309,11 +197,14 @@ impl Phone {
     /// # Errors
     /// No such call, or it cannot be answered (any more).
     pub fn answer(&mut self, now: Instant, call: &CallId, audio: Audio) -> Result<(), PhoneError> {
-        let active = self.calls.get_mut(call).ok_or(PhoneError::NoSuchCall)?;
-        active.machine.handle_command(now, Command::Answer)?;
-        active.give_audio(audio);
+        let done = self.guarded(now, call, |active, _| {
+            active.machine.handle_command(now, Command::Answer)?;
+            active.give_audio(audio);
+            Ok(())
+        });
         self.settle(now);
-        Ok(())
+        done.ok_or(PhoneError::NoSuchCall)?
+            .map_err(PhoneError::Command)
     }
 
     /// Anything else a user can do with a call.
@@ -326,10 +217,12 @@ impl Phone {
         call: &CallId,
         command: Command,
     ) -> Result<(), PhoneError> {
-        let active = self.calls.get_mut(call).ok_or(PhoneError::NoSuchCall)?;
-        active.machine.handle_command(now, command)?;
+        let done = self.guarded(now, call, |active, _| {
+            active.machine.handle_command(now, command)
+        });
         self.settle(now);
-        Ok(())
+        done.ok_or(PhoneError::NoSuchCall)?
+            .map_err(PhoneError::Command)
     }
 
     /// Turns a call's microphone off, or on again.
@@ -342,115 +235,12 @@ impl Phone {
         call: &CallId,
         muted: bool,
     ) -> Result<(), PhoneError> {
-        let active = self.calls.get_mut(call).ok_or(PhoneError::NoSuchCall)?;
-        active.set_muted(muted);
-        active.publish(&mut self.desk);
+        let done = self.guarded(now, call, |active, desk| {
+            active.set_muted(muted);
+            active.publish(desk);
+        });
         self.settle(now);
-        Ok(())
-    }
-
-    /// A datagram came in on an account's SIP socket.
-    pub fn handle_sip_datagram(
-        &mut self,
-        now: Instant,
-        account: AccountId,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) {
-        self.with_agent(now, account, |agent| {
-            agent.handle_datagram(now, from, bytes);
-        });
-    }
-
-    /// A stream opened: for `hop`, or (`None`) by the far end.
-    pub fn handle_connected(
-        &mut self,
-        now: Instant,
-        account: AccountId,
-        connection: ConnectionId,
-        local: SocketAddr,
-        remote: SocketAddr,
-        hop: Option<Hop>,
-    ) {
-        self.with_agent(now, account, |agent| {
-            agent.handle_connected(now, connection, local, remote, hop);
-        });
-    }
-
-    /// Bytes came in on a stream.
-    pub fn handle_stream(
-        &mut self,
-        now: Instant,
-        account: AccountId,
-        connection: ConnectionId,
-        bytes: &[u8],
-    ) {
-        self.with_agent(now, account, |agent| {
-            agent.handle_stream(now, connection, bytes);
-        });
-    }
-
-    /// A stream closed or broke.
-    pub fn handle_disconnected(
-        &mut self,
-        now: Instant,
-        account: AccountId,
-        connection: ConnectionId,
-    ) {
-        self.with_agent(now, account, |agent| {
-            agent.handle_disconnected(now, connection);
-        });
-    }
-
-    /// A SIP message could not be sent: no such name, nobody listens, no route.
-    pub fn handle_send_failed(
-        &mut self,
-        now: Instant,
-        account: AccountId,
-        transmit: TransmitId,
-        failure: TransportError,
-    ) {
-        self.with_agent(now, account, |agent| {
-            agent.handle_send_failed(now, transmit, failure);
-        });
-    }
-
-    /// The sockets asked for with [`Output::OpenMedia`] are open; `None`: they could not be.
-    pub fn handle_media_opened(&mut self, now: Instant, call: &CallId, ports: Option<MediaPorts>) {
-        self.with_call(now, call, |call, desk| {
-            call.handle_media_opened(now, ports, desk);
-        });
-    }
-
-    /// A packet came in on one of a call's media sockets.
-    pub fn handle_media_datagram(
-        &mut self,
-        now: Instant,
-        call: &CallId,
-        component: Component,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) {
-        self.with_call(now, call, |call, desk| {
-            call.handle_media_datagram(now, component, from, bytes, desk);
-        });
-    }
-
-    /// Time passed.
-    pub fn handle_timeout(&mut self, now: Instant) {
-        for slot in self.desk.accounts.values_mut() {
-            slot.agent.handle_timeout(now);
-        }
-        let due: Vec<CallId> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.poll_timeout().is_some_and(|at| at <= now))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in due {
-            self.with_call(now, &id, |call, desk| call.handle_timeout(now, desk));
-        }
-        self.settle(now);
+        done.ok_or(PhoneError::NoSuchCall)
     }
 
     /// The next thing to do.
@@ -501,7 +291,10 @@ impl Phone {
 
     fn with_agent(&mut self, now: Instant, id: AccountId, act: impl FnOnce(&mut UserAgent)) {
         if let Some(slot) = self.desk.accounts.get_mut(&id) {
-            act(&mut slot.agent);
+            let agent = &mut slot.agent;
+            if catch_unwind(AssertUnwindSafe(|| act(agent))).is_err() {
+                self.recover_account(now, id);
+            }
             self.settle(now);
         }
     }
@@ -517,10 +310,14 @@ impl Phone {
         self.settle(now);
     }
 
-    fn guarded(&mut self, now: Instant, id: &CallId, act: impl FnOnce(&mut ActiveCall, &mut Desk)) {
-        let Some(call) = self.calls.get_mut(id) else {
-            return;
-        };
+    /// `None` if there is no such call, or no more after this.
+    fn guarded<T>(
+        &mut self,
+        now: Instant,
+        id: &CallId,
+        act: impl FnOnce(&mut ActiveCall, &mut Desk) -> T,
+    ) -> Option<T> {
+        let call = self.calls.get_mut(id)?;
         let desk = &mut self.desk;
         let outcome = catch_unwind(AssertUnwindSafe(|| act(call, desk)));
         if outcome.is_err() {
@@ -529,6 +326,7 @@ impl Phone {
                 call.abandon(now, EndReason::InternalError, &mut self.desk);
             }
         }
+        outcome.ok()
     }
 
     /// Carries every event of the agents to the calls and back, until nothing moves any more.
@@ -596,9 +394,6 @@ fn dialled(target: &str, domain: Option<&str>) -> Result<Address, PhoneError> {
     };
     text.parse().map_err(|_| PhoneError::BadTarget)
 }
-
-/// How much longer an agent lets a call ring than the call itself.
-const RING_MARGIN: Duration = Duration::from_secs(10);
 
 /// The reason a leg has when this side could not even begin.
 const COULD_NOT_BEGIN: EndReason = EndReason::InternalError;

@@ -1,0 +1,117 @@
+//! What the driver tells a phone: bytes, streams and time.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tandem_media::Component;
+use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
+use tandem_types::{AccountId, CallId};
+
+use super::{MediaPorts, Phone};
+
+impl Phone {
+    /// A datagram came in on an account's SIP socket.
+    pub fn handle_sip_datagram(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_datagram(now, from, bytes);
+        });
+    }
+
+    /// A stream opened: for `hop`, or (`None`) by the far end.
+    pub fn handle_connected(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        connection: ConnectionId,
+        local: SocketAddr,
+        remote: SocketAddr,
+        hop: Option<Hop>,
+    ) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_connected(now, connection, local, remote, hop);
+        });
+    }
+
+    /// Bytes came in on a stream.
+    pub fn handle_stream(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        connection: ConnectionId,
+        bytes: &[u8],
+    ) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_stream(now, connection, bytes);
+        });
+    }
+
+    /// A stream closed or broke.
+    pub fn handle_disconnected(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        connection: ConnectionId,
+    ) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_disconnected(now, connection);
+        });
+    }
+
+    /// A SIP message could not be sent: no such name, nobody listens, no route.
+    pub fn handle_send_failed(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        transmit: TransmitId,
+        failure: TransportError,
+    ) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_send_failed(now, transmit, failure);
+        });
+    }
+
+    /// The sockets asked for with [`Output::OpenMedia`] are open; `None`: they could not be.
+    pub fn handle_media_opened(&mut self, now: Instant, call: &CallId, ports: Option<MediaPorts>) {
+        self.with_call(now, call, |call, desk| {
+            call.handle_media_opened(now, ports, desk);
+        });
+    }
+
+    /// A packet came in on one of a call's media sockets.
+    pub fn handle_media_datagram(
+        &mut self,
+        now: Instant,
+        call: &CallId,
+        component: Component,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) {
+        self.with_call(now, call, |call, desk| {
+            call.handle_media_datagram(now, component, from, bytes, desk);
+        });
+    }
+
+    /// Time passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        let accounts: Vec<AccountId> = self.desk.accounts.keys().copied().collect();
+        for account in accounts {
+            self.with_agent(now, account, |agent| agent.handle_timeout(now));
+        }
+        let due: Vec<CallId> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.poll_timeout().is_some_and(|at| at <= now))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in due {
+            self.with_call(now, &id, |call, desk| call.handle_timeout(now, desk));
+        }
+        self.settle(now);
+    }
+}
