@@ -46,6 +46,9 @@ pub async fn add(
     })
 }
 
+/// When somebody who waits to be signed in is told that it takes longer than usual.
+const SLOW_SERVER: Duration = Duration::from_secs(4);
+
 /// Signs in and waits for what comes of it.
 pub async fn sign_in(
     engine: &Engine,
@@ -61,9 +64,17 @@ pub async fn sign_in(
         .register(used.id)
         .await
         .map_err(|error| Failure::new(Exit::Internal, error))?;
+    let mut patient = true;
     loop {
         let event = tokio::select! {
             event = events.next() => event,
+            () = tokio::time::sleep(SLOW_SERVER), if patient => {
+                // A server that says nothing is given up after 32 s (RFC 3261 §17.1.2.2, timer F): long for
+                // somebody who does not know.
+                patient = false;
+                report.note("no answer from the server yet; still trying (Ctrl-C ends)");
+                continue;
+            }
             () = signals::stop() => return Err(Failure::new(Exit::NotRegistered, "stopped")),
         };
         let Some(event) = event else {
