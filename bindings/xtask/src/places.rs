@@ -9,6 +9,12 @@ pub fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
+/// Whether the crate with this manifest is part of what ships: the core and its foreign bindings.
+pub fn ships(manifest: &Path) -> bool {
+    let rooms = [root().join("core"), root().join("bindings/ffi")];
+    rooms.iter().any(|room| manifest.starts_with(room))
+}
+
 /// Where reports and logs go: always below the checkout.
 pub fn reports() -> PathBuf {
     root().join("target")

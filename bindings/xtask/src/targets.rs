@@ -8,7 +8,7 @@
 mod shim;
 
 use crate::needs;
-use crate::places::{reports, root};
+use crate::places::{reports, root, ships};
 use crate::process::{Finished, Run};
 use crate::summary::Row;
 use serde_json::Value;
@@ -78,7 +78,7 @@ pub fn check(run: &dyn Fn(Run) -> Finished) -> Row {
     row
 }
 
-/// The crates below `core/`, without the desktop's command line client.
+/// The crates that ship, without the desktop's command line client.
 fn shipped() -> Result<Vec<String>, String> {
     let mut command = Command::new(crate::places::cargo());
     command
@@ -89,7 +89,6 @@ fn shipped() -> Result<Vec<String>, String> {
         .map_err(|error| format!("cargo metadata: {error}"))?;
     let metadata: Value = serde_json::from_slice(&output.stdout)
         .map_err(|error| format!("cargo metadata: {error}"))?;
-    let core = root().join("core");
     let mut names = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let (Some(name), Some(manifest)) =
@@ -97,12 +96,12 @@ fn shipped() -> Result<Vec<String>, String> {
         else {
             continue;
         };
-        if Path::new(manifest).starts_with(&core) && name != "tandem-cli" {
+        if ships(Path::new(manifest)) && name != "tandem-cli" {
             names.push(name.to_owned());
         }
     }
     if names.is_empty() {
-        Err("no crate below core/".to_owned())
+        Err("no crate ships".to_owned())
     } else {
         Ok(names)
     }

@@ -81,7 +81,7 @@ fn generate() -> Result<String, String> {
     Ok(page(&components, texts.into_values().collect()))
 }
 
-/// Everything that the crates below `core/` are built of, from other people.
+/// Everything that what ships is built of, from other people.
 fn shipped() -> Result<BTreeSet<Component>, String> {
     let metadata: Value = serde_json::from_str(&ask(&["metadata", "--format-version", "1"])?)
         .map_err(|error| format!("cargo metadata: {error}"))?;
@@ -90,10 +90,9 @@ fn shipped() -> Result<BTreeSet<Component>, String> {
         .into_iter()
         .flatten()
         .collect();
-    let core = root().join("core");
     let ours = all
         .iter()
-        .filter(|package| Path::new(word(package, "manifest_path")).starts_with(&core));
+        .filter(|package| crate::places::ships(Path::new(word(package, "manifest_path"))));
     let ours: Vec<&str> = ours.map(|package| word(package, "name")).collect();
     let mut names = BTreeSet::new();
     for target in TARGETS {
@@ -125,7 +124,7 @@ fn shipped() -> Result<BTreeSet<Component>, String> {
         repository: word(package, "repository").to_owned(),
         folder: Path::new(word(package, "manifest_path"))
             .parent()
-            .unwrap_or(&core)
+            .unwrap_or(Path::new("."))
             .to_path_buf(),
     };
     let foreign = all
