@@ -254,6 +254,8 @@ impl App {
                 tracing::warn!(account = %id, %error, "not back after the sleep");
             }
         }
+        // Only that it shows: an engine that stopped already says so itself.
+        let _ = engine.settled().await;
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<AccountId, SipAccount>> {

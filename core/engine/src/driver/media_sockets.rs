@@ -28,7 +28,7 @@ pub(super) struct MediaSockets {
     rtp: Arc<UdpSocket>,
     rtcp: Arc<UdpSocket>,
     ports: MediaPorts,
-    _readers: JoinSet<()>,
+    readers: JoinSet<()>,
 }
 
 impl MediaSockets {
@@ -55,8 +55,13 @@ impl MediaSockets {
             rtp,
             rtcp,
             ports,
-            _readers: readers,
+            readers,
         })
+    }
+
+    /// Closes both, and waits until they are.
+    pub(super) async fn close(mut self) {
+        self.readers.shutdown().await;
     }
 
     pub(super) const fn ports(&self) -> MediaPorts {

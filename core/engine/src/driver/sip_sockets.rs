@@ -339,6 +339,11 @@ impl SipSockets {
         });
     }
 
+    /// Closes everything, and waits until it is: the port can be bound again then.
+    pub(super) async fn close_all(mut self) {
+        self.tasks.shutdown().await;
+    }
+
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         // Those that are done would be kept until somebody asks for their result.
         while self.tasks.try_join_next().is_some() {}

@@ -131,7 +131,7 @@ impl Task {
             let takes_calls = self.leaving.is_none() && !self.ledger.is_behind();
             self.phone.set_takes_calls(takes_calls);
             self.carry_out();
-            self.let_accounts_go();
+            self.let_accounts_go().await;
             if self.may_leave() {
                 break;
             }
@@ -140,7 +140,7 @@ impl Task {
             let wake = self.phone.poll_timeout().into_iter().chain(farewells).min();
             tokio::select! {
                 request = requests.recv() => match request {
-                    Some(request) => self.take_request(request),
+                    Some(request) => self.take_request(request).await,
                     None => break,
                 },
                 packet = inbound.recv() => {
@@ -153,6 +153,12 @@ impl Task {
         }
         self.phone.stop(Instant::now());
         self.carry_out();
+        for (_, sockets) in std::mem::take(&mut self.sip) {
+            sockets.close_all().await;
+        }
+        for (_, sockets) in std::mem::take(&mut self.media) {
+            sockets.close().await;
+        }
         for departure in std::mem::take(&mut self.departing).into_values() {
             departure.done();
         }
@@ -161,7 +167,7 @@ impl Task {
         }
     }
 
-    fn take_request(&mut self, request: Request) {
+    async fn take_request(&mut self, request: Request) {
         let now = Instant::now();
         // A reply nobody waits for any more is no fault: the command is done all the same.
         match request {
@@ -171,7 +177,7 @@ impl Task {
                 local,
                 reply,
             } => {
-                let _ = reply.send(self.add_account(id, &account, local));
+                let _ = reply.send(self.add_account(id, &account, local).await);
             }
             Request::RemoveAccount { account, reply } => {
                 self.phone.leave(now, account);
@@ -209,7 +215,7 @@ impl Task {
         }
     }
 
-    fn add_account(
+    async fn add_account(
         &mut self,
         id: AccountId,
         account: &SipAccount,
@@ -217,7 +223,7 @@ impl Task {
     ) -> Result<SocketAddr, EngineError> {
         if let Some(departure) = self.departing.remove(&id) {
             // Whoever adds it again does not wait for the server's goodbye to the old one.
-            self.let_go(id, departure);
+            self.let_go(id, departure).await;
         }
         if self.sip.contains_key(&id) {
             return Err(PhoneError::from(AccountError::Exists).into());
@@ -407,7 +413,7 @@ impl Task {
     }
 
     /// Removes the departing accounts that nobody has to be waited for any more.
-    fn let_accounts_go(&mut self) {
+    async fn let_accounts_go(&mut self) {
         if self.departing.is_empty() {
             return;
         }
@@ -420,14 +426,16 @@ impl Task {
             })
             .collect::<Vec<_>>();
         for (account, departure) in gone {
-            self.let_go(account, departure);
+            self.let_go(account, departure).await;
         }
     }
 
-    fn let_go(&mut self, account: AccountId, departure: Departure) {
+    async fn let_go(&mut self, account: AccountId, departure: Departure) {
         self.phone.remove_account(Instant::now(), account);
         self.carry_out();
-        self.sip.remove(&account);
+        if let Some(sockets) = self.sip.remove(&account) {
+            sockets.close_all().await;
+        }
         departure.done();
     }
 

@@ -76,7 +76,8 @@ impl Phone {
         });
     }
 
-    /// The sockets asked for with [`Output::OpenMedia`] are open; `None`: they could not be.
+    /// The sockets asked for with [`Output::OpenMedia`](super::Output::OpenMedia) are open; `None`: they
+    /// could not be.
     pub fn handle_media_opened(&mut self, now: Instant, call: &CallId, ports: Option<MediaPorts>) {
         self.with_call(now, call, |call, desk| {
             call.handle_media_opened(now, ports, desk);
