@@ -357,6 +357,30 @@ async fn one_core_at_a_time_has_the_folder() {
 }
 
 #[tokio::test]
+async fn a_core_comes_back_at_its_own_port() {
+    let alice = Phone::new().await;
+    let address = alice.address();
+    let (_, at) = address.split_once('@').unwrap();
+    alice.account.remove().await.unwrap();
+    assert_eq!(alice.account.info(), None);
+    assert_eq!(alice.account.remove().await, Err(AccountError::Unknown));
+    let account = alice.core.add_direct(at.into(), Transport::Udp).await;
+    let account = account.unwrap();
+    for _ in 0..50 {
+        alice.core.suspend().await.unwrap();
+        // A port that is still held here would keep the account offline after the sleep.
+        drop(std::net::UdpSocket::bind(at).unwrap());
+        drop(std::net::TcpListener::bind(at).unwrap());
+        alice.core.resume().await.unwrap();
+        assert_eq!(account.info().unwrap().address, address);
+    }
+    let bob = Phone::new().await;
+    let call = bob.core.place_call(address, tone(), None).await.unwrap();
+    alice.rings().await;
+    call.hang_up().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_secret_store_that_fails_is_an_error_with_its_reason() {
     let folder = tempfile::tempdir().unwrap();
     let secrets = Secrets {
