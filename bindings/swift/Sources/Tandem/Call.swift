@@ -1,0 +1,52 @@
+import TandemFFI
+
+/// One call, from the first ring to its end.
+///
+/// Commands throw `CallError`, are done even if the task that asked is cancelled, and are refused with
+/// `Unknown` once the call is over.
+public final class Call: Sendable, Identifiable {
+    private let inner: TandemFFI.Call
+
+    init(_ inner: TandemFFI.Call) { self.inner = inner }
+
+    /// The same on every screen and in the history.
+    public var id: String { inner.id() }
+
+    /// As it is now; nil a while after its end.
+    public var info: CallInfo? { inner.info() }
+
+    /// What it is doing, beginning with now. `ended` is the last.
+    public var states: Updates<CallState> {
+        Updates(repeats: { $0 == $1 }) { [inner] in inner.updates().states }
+    }
+
+    /// Everything about it whenever something changes, and when a slow reader missed changes.
+    public var updates: Updates<CallUpdate> {
+        Updates { [inner] in inner.updates().reader }
+    }
+
+    /// What happens in it from now on: keys, figures, first sound.
+    public var events: Updates<CallEventUpdate> {
+        Updates { [inner] in inner.events().reader }
+    }
+
+    public func answer(audio: AudioPath = .device) async throws {
+        try await inner.answer(audio: audio)
+    }
+
+    public func reject(_ reason: RejectReason = .declined) async throws {
+        try await inner.reject(reason: reason)
+    }
+
+    public func hangUp() async throws { try await inner.hangUp() }
+
+    public func hold() async throws { try await inner.hold() }
+
+    /// Takes the call back from `hold()`.
+    public func resume() async throws { try await inner.resume() }
+
+    public func mute(_ muted: Bool) async throws { try await inner.mute(muted: muted) }
+
+    /// Plays keys to the far end: digits, `*`, `#` and `A` to `D`.
+    public func sendDTMF(_ keys: String) async throws { try await inner.sendDtmf(keys: keys) }
+}

@@ -1,0 +1,51 @@
+import Foundation
+import TandemFFI
+
+/// What only the operating system can do for the core.
+public protocol Platform: Sendable {
+    /// Where the keys of the data are kept.
+    var secrets: any SecretStore { get }
+}
+
+/// Keeps secrets as files that only this user can read: for tests and tools on a computer.
+///
+/// A phone has a better place, see `ApplePlatform`.
+public struct FolderPlatform: Platform {
+    public let secrets: any SecretStore
+
+    /// - Parameter folder: Made if it is not there.
+    public init(folder: URL) { secrets = FolderSecrets(folder: folder) }
+}
+
+/// One file a secret.
+private final class FolderSecrets: SecretStore {
+    private let folder: URL
+
+    init(folder: URL) { self.folder = folder }
+
+    func load(name: String) throws -> Data? {
+        let file = try file(for: name)
+        guard FileManager.default.fileExists(atPath: file.path) else { return nil }
+        return try Data(contentsOf: file)
+    }
+
+    func save(name: String, secret: Data) throws {
+        let files = FileManager.default
+        try files.createDirectory(
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        let file = try file(for: name)
+        try secret.write(to: file, options: .atomic)
+        try files.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    }
+
+    /// Names come from the core, but a name that leads elsewhere is still refused.
+    private func file(for name: String) throws -> URL {
+        let plain = name.unicodeScalars.allSatisfy {
+            CharacterSet.alphanumerics.contains($0) || "-_.".unicodeScalars.contains($0)
+        }
+        guard plain, !name.isEmpty, !name.hasPrefix(".") else {
+            throw PlatformError.Failed(reason: "a secret's name is no file name")
+        }
+        return folder.appendingPathComponent(name, isDirectory: false)
+    }
+}
