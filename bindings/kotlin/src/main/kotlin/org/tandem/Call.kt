@@ -1,0 +1,70 @@
+package org.tandem
+
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.mapNotNull
+import org.tandem.ffi.CallEventUpdate
+import org.tandem.ffi.CallUpdate
+import org.tandem.ffi.Call as FfiCall
+
+/** A call. Letting go of it does not end it: [hangUp] does. What is asked is done even if the caller is cancelled. */
+class Call internal constructor(private val core: Core, private val platform: Platform, first: CallInfo) {
+    @Volatile private var last = first
+
+    /** The same on every screen and in the history. */
+    val id: String = first.id
+
+    /** As it is now, or was when the core forgot it. */
+    val info: CallInfo
+        get() {
+            core.look { it.call(id)?.use { call -> call.info() } }?.let { last = it.idiomatic() }
+            return last
+        }
+
+    /** [info], whenever anything in it changes; ends with the call. */
+    val infos: LiveFlow<CallInfo> = LiveFlow(
+        core.updates({ it.call(id)?.use { call -> call.updates() } }, { it.next() }).mapNotNull { update ->
+            when (update) {
+                is CallUpdate.State -> update.call.idiomatic().also { last = it }
+                is CallUpdate.Lagged -> null // the next one is the present state
+            }
+        },
+        { info },
+    )
+
+    /** What it is doing; [CallState.Ended] comes last. */
+    val state: LiveFlow<CallState> = LiveFlow(infos.mapNotNull { it.state }, { info.state })
+
+    /** What happens in it from now on; ends with it. */
+    val events: Flow<CallEvent> =
+        core.updates({ it.call(id)?.use { call -> call.events() } }, { it.next() }).mapNotNull { update ->
+            when (update) {
+                is CallEventUpdate.Event -> update.event.idiomatic()
+                is CallEventUpdate.Lagged -> CallEvent.Lagged(update.missed.toLong())
+            }
+        }
+
+    /** Takes an incoming call. */
+    suspend fun answer(audio: AudioPath = platform.audio) = ask { it.answer(audio.ffi()) }
+
+    /** Refuses an incoming call. */
+    suspend fun reject(reason: RejectReason = RejectReason.DECLINED) = ask { it.reject(reason) }
+
+    /** Ends it, whatever it is doing. */
+    suspend fun hangUp() = ask { it.hangUp() }
+
+    /** Puts the far end on hold: sound stops at once, [state] follows. */
+    suspend fun hold() = ask { it.hold() }
+
+    /** Ends this side's hold. */
+    suspend fun resume() = ask { it.resume() }
+
+    /** Turns the microphone off, or on again. */
+    suspend fun mute(muted: Boolean) = ask { it.mute(muted) }
+
+    /** Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`. */
+    suspend fun sendDtmf(keys: String) = ask { it.sendDtmf(keys) }
+
+    private suspend fun ask(command: suspend (FfiCall) -> Unit) = core.ask { core ->
+        (core.call(id) ?: throw CallException.Unknown()).use { command(it) }
+    }
+}

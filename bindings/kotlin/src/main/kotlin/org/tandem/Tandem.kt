@@ -1,0 +1,70 @@
+package org.tandem
+
+import java.io.File
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withContext
+import org.tandem.ffi.CoreConfig
+import org.tandem.ffi.LogSink
+import org.tandem.ffi.TandemCore
+import org.tandem.ffi.forwardLog
+
+/**
+ * Telephone and chat in one. [open] is cheap and runs nothing; [start] goes to work; [shutdown] ends it for good.
+ *
+ * Flows may be collected at any time, also before [start]; they live over [suspend] and [resume] and end with
+ * [shutdown]. Cancelling whoever collects, or waits, reaches the core.
+ */
+class Tandem private constructor(ffi: TandemCore, platform: Platform) : AutoCloseable {
+    private val core = Core(ffi)
+
+    val accounts = Accounts(core)
+    val calls = Calls(core, platform)
+    val history = History(core)
+
+    /** How far it has come. */
+    suspend fun stage(): Stage = core.lookLater { it.stage() } ?: Stage.ENDED
+
+    /** Opens the data folder and goes to work. Nothing happens if it is at work already. */
+    suspend fun start() = core.ask { it.start() }
+
+    /** Signs out and lets go of sockets, timers and files; then the system may freeze the process. */
+    suspend fun suspend() = core.ask { it.suspend() }
+
+    /** Back to work, with the accounts it had. */
+    suspend fun resume() = core.ask { it.resume() }
+
+    /** Hangs up, signs out and ends every flow. Never fails; twice is fine. */
+    suspend fun shutdown() = withContext(NonCancellable) {
+        core.lookLater { it.shutdown() }
+        core.close()
+    }
+
+    /** [shutdown] for `use`; waits for it, so not for the main thread. */
+    override fun close() = runBlocking { shutdown() }
+
+    companion object {
+        fun open(filesDir: File, platform: Platform, options: Options = Options()): Tandem {
+            val config = CoreConfig(
+                directory = filesDir.path,
+                userAgent = options.userAgent,
+                maxCalls = options.maxCalls?.toUInt(),
+                eventBacklog = options.eventBacklog?.toUInt(),
+            )
+            return Tandem(translating { TandemCore(config, platform.secrets) }, platform)
+        }
+
+        /** Gives the log of the process to [sink], which has a thread of its own; the last caller gets it. */
+        fun forwardLog(level: LogLevel, sink: (LogLine) -> Unit): Boolean =
+            forwardLog(object : LogSink { override fun log(line: LogLine) = sink(line) }, level)
+    }
+}
+
+/** What hardly anybody needs to change; `null` is the core's own choice. */
+data class Options(
+    val userAgent: String? = null,
+    /** Calls at one time. */
+    val maxCalls: Int? = null,
+    /** How many events a reader may be behind before it is [CallEvent.Lagged]. */
+    val eventBacklog: Int? = null,
+)

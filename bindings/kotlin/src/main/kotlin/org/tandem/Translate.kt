@@ -1,0 +1,72 @@
+package org.tandem
+
+import java.util.concurrent.CancellationException
+import org.tandem.ffi.InternalException
+import org.tandem.ffi.AccountException as FfiAccount
+import org.tandem.ffi.CallException as FfiCall
+import org.tandem.ffi.HistoryException as FfiHistory
+import org.tandem.ffi.LifecycleException as FfiLifecycle
+
+/** Runs [body] and says what it throws in the words of this layer. */
+internal inline fun <T> translating(body: () -> T): T = try {
+    body()
+} catch (problem: Exception) {
+    throw problem.translated()
+}
+
+// The generated errors have their readable text in toString().
+@PublishedApi
+internal fun Exception.translated(): Exception = when (this) {
+    is FfiAccount -> idiomatic(toString())
+    is FfiCall -> idiomatic(toString())
+    is FfiHistory -> idiomatic(toString())
+    is FfiLifecycle -> idiomatic(toString())
+    is InternalException -> TandemException.Internal("the core failed inside", this)
+    is CancellationException -> this
+    // UniFFI's word for a handle that was closed.
+    is IllegalStateException -> TandemException.NotRunning(Stage.ENDED, "the core has been shut down", this)
+    else -> this
+}
+
+private fun FfiAccount.idiomatic(text: String): TandemException = when (this) {
+    is FfiAccount.InvalidAddress -> AccountException.InvalidAddress(text, this)
+    is FfiAccount.InvalidServer -> AccountException.InvalidServer(text, this)
+    is FfiAccount.InvalidLocalAddress -> AccountException.InvalidLocalAddress(text, this)
+    is FfiAccount.Exists -> AccountException.Exists(text, this)
+    is FfiAccount.Unknown -> AccountException.Unknown(text, this)
+    is FfiAccount.NotAuthorised -> AccountException.NotAuthorised(text, this)
+    is FfiAccount.Refused -> AccountException.Refused(status.toInt(), text, this)
+    is FfiAccount.Unreachable -> AccountException.Unreachable(text, this)
+    is FfiAccount.ServerFailed -> AccountException.ServerFailed(status.toInt(), text, this)
+    is FfiAccount.Cancelled -> AccountException.Cancelled(text, this)
+    is FfiAccount.NotRunning -> TandemException.NotRunning(stage, text, this)
+    is FfiAccount.Storage -> TandemException.Storage(problem, text, this)
+    is FfiAccount.Internal -> TandemException.Internal(text, this)
+}
+
+private fun FfiCall.idiomatic(text: String): TandemException = when (this) {
+    is FfiCall.InvalidTarget -> CallException.InvalidTarget(text, this)
+    is FfiCall.InvalidKeys -> CallException.InvalidKeys(limit.toInt(), text, this)
+    is FfiCall.NoAccount -> CallException.NoAccount(text, this)
+    is FfiCall.TooManyCalls -> CallException.TooManyCalls(text, this)
+    is FfiCall.Unknown -> CallException.Unknown(text, this)
+    is FfiCall.NotNow -> CallException.NotNow(obstacle, text, this)
+    is FfiCall.NoSound -> CallException.NoSound(problem, text, this)
+    is FfiCall.NotRunning -> TandemException.NotRunning(stage, text, this)
+    is FfiCall.Internal -> TandemException.Internal(text, this)
+}
+
+private fun FfiHistory.idiomatic(text: String): TandemException = when (this) {
+    is FfiHistory.InvalidPlace -> HistoryException.InvalidPlace(text, this)
+    is FfiHistory.NotRunning -> TandemException.NotRunning(stage, text, this)
+    is FfiHistory.Storage -> TandemException.Storage(problem, text, this)
+    is FfiHistory.Internal -> TandemException.Internal(text, this)
+}
+
+private fun FfiLifecycle.idiomatic(text: String): TandemException = when (this) {
+    is FfiLifecycle.WrongStage -> TandemException.NotRunning(stage, text, this)
+    is FfiLifecycle.CallUp -> TandemException.CallUp(text, this)
+    is FfiLifecycle.Storage -> TandemException.Storage(problem, text, this)
+    is FfiLifecycle.Secrets -> TandemException.Secrets(reason, text, this)
+    is FfiLifecycle.Internal -> TandemException.Internal(text, this)
+}
