@@ -79,7 +79,7 @@ if [ ! -f "$ffi/complete" ]; then
     mv "$work/classes/ffi" "$ffi" && touch "$ffi/complete"
 fi
 compile layer "$base:$ffi" -Werror "$root/bindings/kotlin/src/main/kotlin"
-compile tests "$base:$ffi:$work/classes/layer:$junit" -Werror "$here/kotlin"
+compile tests "$base:$ffi:$work/classes/layer:$junit" -Werror "-Xfriend-paths=$work/classes/layer" "$here/kotlin"
 
 # --- run
 rm -rf "$work/run" && mkdir -p "$work/run"

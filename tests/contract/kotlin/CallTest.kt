@@ -1,0 +1,102 @@
+package org.tandem.contract
+
+import java.time.Duration
+import kotlinx.coroutines.async
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.CoroutineStart
+import kotlinx.coroutines.delay
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.tandem.AccountState
+import org.tandem.CallDirection
+import org.tandem.CallEvent
+import org.tandem.CallState
+import org.tandem.EndReason
+import org.tandem.HoldState
+import org.tandem.RejectReason
+
+class CallTest {
+    @Test
+    fun call_direct() = contract {
+        val (alice, bob) = directPhone() to directPhone()
+        val from = alice.tandem.calls.place(bob.address)
+        val states = async { from.state.toList() }
+        val to = bob.tandem.calls.incoming.first()
+        assertEquals(CallState.Incoming, to.state.value)
+        assertEquals(alice.address, to.info.peer)
+        assertEquals(CallDirection.INCOMING, to.info.direction)
+        from.state.first { it is CallState.Ringing }
+        to.answer()
+        from.active()
+        to.active()
+        assertEquals(listOf(from.id), alice.tandem.calls.now.map { it.id })
+        from.hangUp()
+        assertEquals(EndReason.REMOTE_HANG_UP, to.endReason())
+        // The flow ends by itself, and its last state is the end.
+        val seen = states.await()
+        assertEquals(CallState.Ended(EndReason.LOCAL_HANG_UP), seen.last())
+        assertTrue(seen.any { it is CallState.Ringing } && seen.any { it is CallState.Active }, "$seen")
+        eventually("no call is left") { alice.tandem.calls.now.isEmpty() && bob.tandem.calls.now.isEmpty() }
+    }
+
+    @Test
+    fun call_registrar() = contract {
+        val registrar = registrar("alice" to "apple pie", "bob" to "blueberry")
+        val (alice, bob) = newPhone() to newPhone()
+        val domain = Registrar.DOMAIN
+        alice.account = alice.tandem.accounts.addSip("sip:alice@$domain", "apple pie", server = registrar.address)
+        bob.account = bob.tandem.accounts.addSip("sip:bob@$domain", "blueberry", server = registrar.address)
+        val online = bob.account?.state?.value
+        assertTrue(online is AccountState.Online && online.expires > Duration.ZERO, "$online")
+        assertEquals(listOf(bob.account?.info), bob.tandem.accounts.all.value)
+        val from = alice.tandem.calls.place("bob@$domain", from = alice.account)
+        val to = bob.tandem.calls.incoming.first()
+        assertTrue("alice@$domain" in to.info.peer, to.info.peer)
+        assertEquals(bob.account?.id, to.info.account)
+        to.answer()
+        from.active()
+        to.active()
+        to.hangUp()
+        assertEquals(EndReason.REMOTE_HANG_UP, from.endReason())
+        bob.account?.remove()
+        assertEquals(emptyList<Any>(), bob.tandem.accounts.all.value)
+    }
+
+    @Test
+    fun call_controls() = contract {
+        val talk = talking()
+        talk.from.mute(true)
+        assertTrue(talk.from.info.muted)
+        talk.from.mute(false)
+        talk.from.hold()
+        val held = talk.from.state.first { it is CallState.Held } as CallState.Held
+        assertEquals(HoldState.LOCAL, held.by)
+        val heldThere = talk.to.state.first { it is CallState.Held } as CallState.Held
+        assertEquals(HoldState.REMOTE, heldThere.by)
+        talk.from.resume()
+        talk.from.active()
+        talk.to.active()
+        val keys = async(start = CoroutineStart.UNDISPATCHED) {
+            talk.to.events.filterIsInstance<CallEvent.KeyReceived>().take(3).toList()
+        }
+        delay(100)
+        talk.from.sendDtmf("42#")
+        assertEquals("42#", keys.await().map { it.key }.joinToString(""))
+    }
+
+    @Test
+    fun call_rejected() = contract {
+        val (alice, bob) = directPhone() to directPhone()
+        val wanted = listOf(RejectReason.BUSY to EndReason.BUSY, RejectReason.DECLINED to EndReason.DECLINED)
+        for ((reason, end) in wanted) {
+            val call = alice.tandem.calls.place(bob.address)
+            bob.tandem.calls.incoming.first().reject(reason)
+            assertEquals(end, call.endReason())
+            eventually("it stops ringing") { bob.tandem.calls.now.isEmpty() }
+        }
+    }
+}

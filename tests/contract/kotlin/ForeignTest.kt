@@ -1,0 +1,62 @@
+package org.tandem.contract
+
+import java.util.concurrent.ConcurrentHashMap
+import java.util.concurrent.CopyOnWriteArrayList
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+import org.tandem.LogLevel
+import org.tandem.Platform
+import org.tandem.SecretStore
+import org.tandem.Stage
+import org.tandem.Tandem
+import org.tandem.TandemException
+
+class ForeignTest {
+    private class Broken : SecretStore {
+        @Volatile var mended = false
+        val threads = CopyOnWriteArrayList<String>()
+        private val kept = ConcurrentHashMap<String, ByteArray>()
+
+        override fun load(name: String): ByteArray? {
+            threads += Thread.currentThread().name
+            check(mended) { "the keystore is locked" }
+            return kept[name]
+        }
+
+        override fun save(name: String, secret: ByteArray) {
+            kept[name] = secret
+        }
+    }
+
+    @Test
+    fun foreign_throws() = contract {
+        val store = Broken()
+        val folder = newFolder("phone")
+        val tandem = Tandem.open(folder, object : Platform { override val secrets = store })
+        phones += Phone(tandem, folder)
+        val problem = thrown<TandemException.Secrets> { tandem.start() }
+        assertTrue("the keystore is locked" in problem.reason, problem.reason)
+        assertEquals(1, problem.reason.lines().size)
+        assertEquals("the secret store failed", problem.message)
+        assertEquals(Stage.NEW, tandem.stage())
+        assertTrue(store.threads.none { it == Thread.currentThread().name }, "${store.threads}")
+        store.mended = true
+        tandem.start()
+        assertEquals(Stage.RUNNING, tandem.stage())
+
+        val lines = CopyOnWriteArrayList<String>()
+        Tandem.forwardLog(LogLevel.DEBUG) { line ->
+            lines += line.message
+            check(lines.size % 2 == 0) { "no room" }
+        }
+        try {
+            tandem.accounts.addDirect("127.0.0.1")
+            tandem.suspend()
+            tandem.resume()
+            eventually("lines after one that was lost") { lines.size > 2 }
+        } finally {
+            Tandem.forwardLog(LogLevel.ERROR) {}
+        }
+    }
+}
