@@ -5,7 +5,8 @@
 #
 # DIR_WITH_LIBRARY holds libtandem_ffi.so, built with --features fault; uniffi-bindgen and tandem-registrar are
 # taken from there too, or built. WORK_DIR is for what is generated. Further options go to JUnit's console, for
-# instance --include-methodname '.*call_direct.*'.
+# instance --include-classname '.*CallTest'. TANDEM_ANSWERER is the command that starts swift/suite's answerer;
+# without it kotlin_calls_swift is left out.
 # Last line: N passed, N failed. Exit code 0: all passed; 1: not; 2: it could not be run.
 set -euo pipefail
 
@@ -83,6 +84,7 @@ compile tests "$base:$ffi:$work/classes/layer:$junit" -Werror "-Xfriend-paths=$w
 
 # --- run
 rm -rf "$work/run" && mkdir -p "$work/run"
+[ -n "${TANDEM_ANSWERER:-}" ] || set -- --exclude-tag swift "$@"
 status=0
 TANDEM_REGISTRAR=$registrar timeout -k 10 "$limit" java -Xmx256m \
     -Djna.library.path="$library_dir" -Dtandem.run="$work/run" \
