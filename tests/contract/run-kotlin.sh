@@ -82,11 +82,11 @@ fi
 compile layer "$base:$ffi" -Werror "$root/bindings/kotlin/src/main/kotlin"
 compile tests "$base:$ffi:$work/classes/layer:$junit" -Werror "-Xfriend-paths=$work/classes/layer" "$here/kotlin"
 
-# --- run
+# --- run; the heap is resident from the start, so that growth is somebody's
 rm -rf "$work/run" && mkdir -p "$work/run"
 [ -n "${TANDEM_ANSWERER:-}" ] || set -- --exclude-tag swift "$@"
 status=0
-TANDEM_REGISTRAR=$registrar timeout -k 10 "$limit" java -Xmx256m \
+TANDEM_REGISTRAR=$registrar timeout -k 10 "$limit" java -Xms128m -Xmx128m -XX:+AlwaysPreTouch \
     -Djna.library.path="$library_dir" -Dtandem.run="$work/run" \
     -Djunit.jupiter.execution.timeout.default="120 s" \
     -Djunit.jupiter.execution.timeout.thread.mode.default=SEPARATE_THREAD \

@@ -40,6 +40,7 @@ class CallTest {
         val seen = states.await()
         assertEquals(CallState.Ended(EndReason.LOCAL_HANG_UP), seen.last())
         assertTrue(seen.any { it is CallState.Ringing } && seen.any { it is CallState.Active }, "$seen")
+        assertEquals(listOf(seen.last()), from.state.toList())
         eventually("no call is left") { alice.tandem.calls.now.isEmpty() && bob.tandem.calls.now.isEmpty() }
     }
 

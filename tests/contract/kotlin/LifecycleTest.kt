@@ -78,6 +78,7 @@ class LifecycleTest {
         assertEquals(Stage.ENDED, tandem.stage())
         assertNull(account.info)
         assertEquals(talk.from.id, talk.from.info.id)
+        assertEquals(1, talk.from.state.toList().size)
         assertEquals(emptyList<Any>(), tandem.accounts.all.value)
         assertEquals(emptyList<Any>(), tandem.calls.now)
         assertEquals(emptyList<Any>(), tandem.calls.incoming.toList())

@@ -2,6 +2,7 @@ package org.tandem
 
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.mapNotNull
+import kotlinx.coroutines.flow.onEmpty
 import org.tandem.ffi.CallEventUpdate
 import org.tandem.ffi.CallUpdate
 import org.tandem.ffi.Call as FfiCall
@@ -27,7 +28,7 @@ class Call internal constructor(private val core: Core, private val platform: Pl
                 is CallUpdate.State -> update.call.idiomatic().also { last = it }
                 is CallUpdate.Lagged -> null // the next one is the present state
             }
-        },
+        }.onEmpty { emit(last) }, // the core has forgotten it
         { info },
     )
 
