@@ -1,0 +1,52 @@
+import Foundation
+import TandemFFI
+import XCTest
+
+@testable import Tandem
+
+final class CancelTests: XCTestCase {
+    func test_cancel_sign_in() async throws {
+        // A server that takes everything and says nothing.
+        let silent = try SilentServer()
+        let tandem = try Phone.core(in: freshFolder("alice"))
+        try await tandem.start()
+        let signingIn = Task {
+            try await tandem.accounts.addSIP("sip:alice@example.org", server: silent.address)
+        }
+        try await eventually("the account is there") { tandem.accounts.list.count == 1 }
+        let asked = ContinuousClock.now
+        signingIn.cancel()
+        let result = try await soon { await signingIn.result }
+        XCTAssertLessThan(ContinuousClock.now - asked, .seconds(2))
+        XCTAssertThrowsError(try result.get()) { XCTAssertTrue($0 is CancellationError, "\($0)") }
+        try await eventually("the account is gone") { tandem.accounts.list.isEmpty }
+        await tandem.shutdown()
+    }
+
+    func test_cancel_collector() async throws {
+        let core = try TandemCore(
+            config: CoreConfig(directory: freshFolder("alice").path),
+            secrets: FolderPlatform(folder: freshFolder("secrets")).secrets)
+        try await core.start()
+
+        // Leaving the loop.
+        let left = core.accountUpdates()
+        for await _ in Updates(open: { left.reader }) { break }
+        let afterLeaving = try await soon(5) { await left.next() }
+        XCTAssertNil(afterLeaving, "the subscription is still there")
+
+        // Cancelling a task that waits in it.
+        let cancelled = core.incomingCalls()
+        let reading = Task { for await _ in Updates(open: { cancelled.reader }) {} }
+        try await Task.sleep(for: .milliseconds(100))
+        reading.cancel()
+        try await soon(5) { await reading.value }
+        let afterCancel = try await soon(5) { await cancelled.next() == nil }
+        XCTAssertTrue(afterCancel, "the subscription is still there")
+
+        // Others go on.
+        let all = try await soon(5) { await core.accountUpdates().next() }
+        XCTAssertEqual(all, .accounts(accounts: []))
+        await core.shutdown()
+    }
+}
