@@ -21,8 +21,6 @@ final class ErrorTests: XCTestCase {
     }
 
     func test_error_fields() async throws {
-        let registrar = try Registrar(users: "alice:wonderland")
-        defer { registrar.end() }
         let folder = try freshFolder("alice")
         let tandem = try Phone.core(in: folder)
         let early = try await thrown(AccountError.self) {
@@ -32,6 +30,14 @@ final class ErrorTests: XCTestCase {
         try await tandem.start()
         try await tandem.accounts.addDirect(localAddress: "127.0.0.1")
 
+
+        let closed = try SilentServer()
+        let refusing = Thread { closed.refuse(with: 403) }
+        refusing.start()
+        let refused = try await thrown(AccountError.self) {
+            try await tandem.accounts.addSIP("sip:alice@example.org", server: closed.address)
+        }
+        XCTAssertEqual(refused, .Refused(status: 403))
 
         let second = try Phone.core(in: folder)
         let locked = try await thrown(LifecycleError.self) { try await second.start() }

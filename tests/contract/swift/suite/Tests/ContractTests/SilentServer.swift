@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// A UDP port on loopback where nobody answers.
+/// A UDP port on loopback where nobody answers, or which refuses whatever it is asked.
 final class SilentServer: Sendable {
     let address: String
     private let socket: Int32
@@ -23,4 +23,29 @@ final class SilentServer: Sendable {
     }
 
     deinit { close(socket) }
+
+    /// Refuses one SIP request. Blocks until it comes.
+    func refuse(with status: Int) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var sender = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        withUnsafeMutablePointer(to: &sender) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { sender in
+                let count = recvfrom(socket, &buffer, buffer.count, 0, sender, &size)
+                let request = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+                let reply = Array(SilentServer.reply(to: request, status: status).utf8)
+                sendto(socket, reply, reply.count, 0, sender, size)
+            }
+        }
+    }
+
+    /// RFC 3261 §8.2.6: these headers come back as they were.
+    private static func reply(to request: String, status: Int) -> String {
+        let kept = ["via:", "from:", "to:", "call-id:", "cseq:"]
+        let lines = request.components(separatedBy: "\r\n")
+            .filter { line in kept.contains { line.lowercased().hasPrefix($0) } }
+            .map { $0.lowercased().hasPrefix("to:") ? $0 + ";tag=refused" : $0 }
+        return (["SIP/2.0 \(status) No"] + lines + ["Content-Length: 0", "", ""])
+            .joined(separator: "\r\n")
+    }
 }
