@@ -1,6 +1,8 @@
 package org.tandem.contract
 
 import java.io.File
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import javax.sound.sampled.AudioSystem
 import kotlin.math.PI
 import kotlin.math.cos
@@ -58,7 +60,7 @@ class AudioTest {
         val format = stream.format
         assertEquals(16 to 1, format.sampleSizeInBits to format.channels)
         val bytes = stream.readAllBytes()
-        val samples = DoubleArray(bytes.size / 2) { (bytes[2 * it + 1].toInt() shl 8 or (bytes[2 * it].toInt() and 255)).toDouble() }
-        format.sampleRate.toInt() to samples
+        val words = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asShortBuffer()
+        format.sampleRate.toInt() to DoubleArray(words.remaining()) { words[it].toDouble() }
     }
 }

@@ -45,7 +45,8 @@ data class Footprint(val residentKb: Long, val threads: Int, val files: Int) {
                 System.gc()
                 delay(300)
             }
-            val status = File("/proc/self/status").readLines().associate { it.substringBefore(':') to it.substringAfter(':') }
+            val status = File("/proc/self/status").readLines()
+                .associate { it.substringBefore(':') to it.substringAfter(':') }
             return Footprint(
                 status.getValue("VmRSS").filter { it.isDigit() }.toLong(),
                 status.getValue("Threads").trim().toInt(),

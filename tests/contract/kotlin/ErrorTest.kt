@@ -47,7 +47,9 @@ class ErrorTest {
         val tandem = alice.tandem
 
         StatusServer(603).use { server ->
-            val refused = thrown<AccountException.Refused> { tandem.accounts.addSip("a@example.org", server = server.address) }
+            val refused = thrown<AccountException.Refused> {
+                tandem.accounts.addSip("a@example.org", server = server.address)
+            }
             assertEquals(603, refused.status)
             assertTrue("603" in refused.message.orEmpty(), refused.message)
         }

@@ -18,7 +18,9 @@ class HistoryTest {
     @Test
     fun history_kept() = contract {
         val (alice, bob) = directPhone() to directPhone()
-        val three = async { alice.tandem.history.newest().first { it.size == 3 && it.all { call -> call.ended != null } } }
+        val three = async {
+            alice.tandem.history.newest().first { it.size == 3 && it.all { call -> call.ended != null } }
+        }
         val placed = List(3) {
             val call = alice.tandem.calls.place(bob.address)
             val there = bob.tandem.calls.incoming.first()

@@ -15,7 +15,8 @@ class LogTest {
     fun log_forwarded() = contract {
         val lines = logged(LogLevel.DEBUG) { directPhone().tandem.suspend() }
         assertTrue(lines.all { it.level <= LogLevel.DEBUG }, "$lines")
-        assertTrue(lines.any { it.level == LogLevel.INFO && it.target.startsWith("tandem_") && it.message.isNotBlank() }, "$lines")
+        val ours = lines.filter { it.level == LogLevel.INFO && it.target.startsWith("tandem_") }
+        assertTrue(ours.any { it.message.isNotBlank() }, "$lines")
         val few = logged(LogLevel.ERROR) { directPhone().tandem.suspend() }
         assertEquals(emptyList<LogLine>(), few)
     }
@@ -26,24 +27,23 @@ class LogTest {
         val domain = Registrar.DOMAIN
         val lines = logged(LogLevel.TRACE) {
             val (caller, callee) = newPhone() to newPhone()
-            caller.tandem.accounts.addSip("wilhelmina@$domain", "aardvark", server = registrar.address, displayName = "Minna")
-            callee.tandem.accounts.addSip("ferdinand@$domain", "blueberry", server = registrar.address)
-            caller.account = caller.tandem.accounts[caller.tandem.accounts.all.value.single().id]
-            callee.account = callee.tandem.accounts[callee.tandem.accounts.all.value.single().id]
+            val server = registrar.address
+            caller.account = caller.tandem.accounts.addSip("wilhelmina@$domain", "aardvark", server, displayName = "Minna")
+            callee.account = callee.tandem.accounts.addSip("ferdinand@$domain", "blueberry", server)
             val talk = talk(caller, callee)
             talk.from.sendDtmf("97531")
             talk.from.hold()
             delay(1_200)
             talk.from.hangUp()
             talk.to.endReason()
-            thrown<AccountException> { caller.tandem.accounts.addSip("nobody@$domain", "capybara", server = registrar.address) }
+            thrown<AccountException> { caller.tandem.accounts.addSip("nobody@$domain", "capybara", server) }
             caller.tandem.shutdown()
             callee.tandem.shutdown()
         }
         assertTrue(lines.size > 20, "the log is on: ${lines.size} lines")
         val secrets = listOf(
-            "wilhelmina", "ferdinand", "Minna", "nobody", domain, "127.0.0.1", "aardvark", "blueberry", "capybara", "97531",
-            registrar.address.substringAfter(':'),
+            "wilhelmina", "ferdinand", "Minna", "nobody", domain, "127.0.0.1", registrar.address.substringAfter(':'),
+            "aardvark", "blueberry", "capybara", "97531",
         )
         val leaks = lines.filter { line -> secrets.any { it in line.message || it in line.target } }
         assertTrue(leaks.isEmpty(), leaks.joinToString("\n") { "${it.target}: ${it.message}" })

@@ -31,8 +31,8 @@ class StatusServer(private val status: Int?) : AutoCloseable {
         val kept = lines.drop(1).filter { it.substringBefore(':').trim().lowercase() in COPIED }
             .map { if (it.startsWith("To", ignoreCase = true) && ";tag=" !in it) "$it;tag=far" else it }
         val status = status ?: return
-        val answer = (listOf("SIP/2.0 $status No") + kept + "Content-Length: 0").joinToString("\r\n", postfix = "\r\n\r\n")
-        val bytes = answer.toByteArray()
+        val answer = listOf("SIP/2.0 $status No") + kept + "Content-Length: 0"
+        val bytes = answer.joinToString("\r\n", postfix = "\r\n\r\n").toByteArray()
         socket.send(DatagramPacket(bytes, bytes.size, packet.socketAddress))
     }
 
