@@ -4,12 +4,14 @@
 //! and no more: it is what installs the rest.
 
 mod advisories;
+mod bindings;
 mod demo;
 mod namespace;
 mod needs;
 mod peers;
 mod places;
 mod process;
+mod size;
 mod suites;
 mod summary;
 mod targets;
@@ -35,7 +37,13 @@ usage: cargo xtask COMMAND [OPTIONS]
       --quick             leave out what needs other programs or takes minutes
       --list              name the suites and what they check
       -v, --verbose       show what the suites print while they run
+                          `contract` (Kotlin and Swift), `bindings` and `size` run only when named
 
+  bindings                generate Kotlin (into target/bindings) and Swift (into bindings/swift)
+      --check             only say whether the Swift that is checked in is up to date
+  size                    link the library for a 64-bit Android phone, without NDK, and measure it;
+                          fails over 6 MB or if it does not fit pages of 16 KB. Also in
+                          target/size.json
   check-targets           type-check what ships for Android and iOS, without NDK or Xcode
   third-party             write THIRD-PARTY.md, the licences of everything that ships
       --check             only say whether it is up to date
@@ -65,6 +73,8 @@ fn main() -> ExitCode {
     let outcome = match command.as_deref() {
         Some("demo") => return demo::command(&rest),
         Some("test") => suites::command(&rest),
+        Some("bindings") => bindings::command(&rest),
+        Some("size") => size::command(&rest),
         Some("check-targets") => targets::command(&rest),
         Some("third-party") => third_party::command(&rest),
         Some("install") => needs::command(&rest),

@@ -125,6 +125,13 @@ pub const TARGETS: &[Need] = &[
     },
 ];
 
+/// A C library for 64-bit ARM, to compile C for a phone with its headers.
+pub const SIZE: &[Need] = &[Need {
+    package: "libc6-dev-arm64-cross",
+    what: "the C library's headers for 64-bit ARM",
+    present: || is_file("/usr/aarch64-linux-gnu/include/stdio.h"),
+}];
+
 /// `cargo xtask install [--peers]`.
 pub fn command(arguments: &[String]) -> Result<(), String> {
     crate::only_known(arguments, &["--peers"])?;

@@ -33,6 +33,17 @@ pub struct Finished {
     pub printed: String,
 }
 
+impl Finished {
+    /// Runs it to its end; a program that cannot be started has failed.
+    pub fn of(run: Run) -> Self {
+        run.finish().unwrap_or_else(|error| Self {
+            ok: false,
+            why: format!("could not be started: {error}"),
+            printed: String::new(),
+        })
+    }
+}
+
 impl Run {
     /// A program with a limit of ten minutes, started in the checkout.
     pub fn new(program: impl AsRef<OsStr>) -> Self {

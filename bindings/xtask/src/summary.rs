@@ -80,6 +80,25 @@ fn count_before(line: &str, word: &str) -> u64 {
     pair.and_then(|pair| pair[0].parse().ok()).unwrap_or(0)
 }
 
+/// The last line of the form `N passed, N failed`: how a program of the house that is not Rust's ends.
+pub fn count_closing(printed: &str) -> Row {
+    let closing = |line: &str| {
+        let (passed, failed) = line.trim().split_once(", ")?;
+        let passed = passed.strip_suffix(" passed")?.parse().ok()?;
+        let failed: u64 = failed.strip_suffix(" failed")?.parse().ok()?;
+        Some(Row {
+            passed,
+            failed,
+            ..Row::default()
+        })
+    };
+    let mut row = printed.lines().rev().find_map(closing).unwrap_or_default();
+    if row.failed > 0 {
+        row.reason = format!("{} of {} failed", row.failed, row.passed + row.failed);
+    }
+    row
+}
+
 /// Turns every required suite that did not run into a failure.
 pub fn require(rows: &mut Vec<Row>, required: &[String]) {
     for name in required {
@@ -173,6 +192,22 @@ test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; fin
         let row = count_tests(TWO_BINARIES);
         assert_eq!((row.passed, row.failed, row.skipped), (13, 1, 3));
         assert_eq!(row.reason, "two::breaks");
+    }
+
+    #[test]
+    fn the_closing_line_of_a_script_is_its_last_one() {
+        let row = count_closing("3 passed, 0 failed\nmore\n18 passed, 2 failed\nbye\n");
+        assert_eq!((row.passed, row.failed), (18, 2));
+        assert_eq!(row.reason, "2 of 20 failed");
+        for nothing in [
+            "",
+            "run-swift: it does not build",
+            "passed, failed",
+            "many passed, 0 failed",
+            "3 passed, 0 failed, 1 skipped",
+        ] {
+            assert!(!count_closing(nothing).ran(), "{nothing}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! that does not fit a phone, or our own code behind `cfg(target_os)`; it does not find errors of
 //! the linker or in C.
 
-mod shim;
+pub mod shim;
 
 use crate::needs;
 use crate::places::{reports, root, ships};
@@ -30,16 +30,7 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
     needs::ensure(needs::TARGETS)?;
     let log = reports().join("logs/targets.log");
     let _ = fs::remove_file(&log);
-    let row = check(&|run| {
-        run.log(&log)
-            .echo()
-            .finish()
-            .unwrap_or_else(|error| Finished {
-                ok: false,
-                why: error.to_string(),
-                printed: String::new(),
-            })
-    });
+    let row = check(&|run| Finished::of(run.log(&log).echo()));
     println!("{} passed, {} failed", row.passed, row.failed);
     if row.failed == 0 {
         Ok(())
@@ -107,6 +98,31 @@ fn shipped() -> Result<Vec<String>, String> {
     }
 }
 
+/// Debian's cargo, building for a phone with the C compiler and tools of this folder.
+pub fn debian_cargo(shim: &Path, target: &str) -> Run {
+    let variable = |name: &str| format!("{name}_{}", target.replace('-', "_"));
+    let cc = shim.join("phone-cc");
+    // rustup's cargo, in the home of the person, must not win over Debian's.
+    let path = format!("{}:/usr/bin:/bin", shim.display());
+    let mut run = Run::new("/usr/bin/cargo");
+    for ours in [
+        "CARGO",
+        "CARGO_TARGET_DIR",
+        "RUSTC",
+        "RUSTFLAGS",
+        "RUSTUP_TOOLCHAIN",
+    ] {
+        run = run.without_env(ours);
+    }
+    run.env("PATH", path)
+        .env("RUSTC_BOOTSTRAP", "1") // -Z options are otherwise for nightly compilers only
+        .env("CARGO_TERM_COLOR", "never")
+        .env(&variable("CC"), &cc)
+        .env(&variable("CXX"), &cc)
+        .env(&variable("AR"), shim.join("phone-ar"))
+        .env(&variable("CMAKE_TOOLCHAIN_FILE"), shim.join("toolchain.cmake"))
+}
+
 /// The folder with the stand-ins for a C compiler and Xcode's `xcrun`.
 struct Bench {
     folder: PathBuf,
@@ -125,32 +141,13 @@ impl Bench {
         self.folder.join("shim")
     }
 
-    /// Debian's cargo, with a target folder of its own: the compilers differ.
+    /// With a target folder of its own: the compilers differ.
     fn cargo_check(&self, folder: &Path, target: &str) -> Run {
-        let shim = self.shim();
-        let variable = |name: &str| format!("{name}_{}", target.replace('-', "_"));
-        let cc = shim.join("phone-cc");
-        // rustup's cargo, in the home of the person, must not win over Debian's.
-        let path = format!("{}:/usr/bin:/bin", shim.display());
-        let mut run = Run::new("/usr/bin/cargo").directory(folder).limit(1500);
-        for ours in [
-            "CARGO",
-            "CARGO_TARGET_DIR",
-            "RUSTC",
-            "RUSTFLAGS",
-            "RUSTUP_TOOLCHAIN",
-        ] {
-            run = run.without_env(ours);
-        }
-        run.env("PATH", path)
-            .env("RUSTC_BOOTSTRAP", "1") // -Z options are otherwise for nightly compilers only
-            .env("CARGO_TERM_COLOR", "never")
+        debian_cargo(&self.shim(), target)
+            .directory(folder)
+            .limit(1500)
             // The same for the house and for the proof, so that they share a standard library.
             .env("CARGO_PROFILE_DEV_DEBUG", "false")
-            .env(&variable("CC"), &cc)
-            .env(&variable("CXX"), &cc)
-            .env(&variable("AR"), shim.join("phone-ar"))
-            .env(&variable("CMAKE_TOOLCHAIN_FILE"), shim.join("toolchain.cmake"))
             .args(["check", "--lib", "-Zbuild-std=std,panic_abort,panic_unwind"])
             .args(["--target", target, "--target-dir"])
             .arg(&self.folder)

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every check of the house, one suite after the other.
 
+mod bindings;
 mod dependencies;
 mod phones;
 mod rust;
@@ -21,10 +22,21 @@ pub struct Suite {
     pub run: fn(&Context) -> Row,
 }
 
+/// Suites that a whole run leaves out: they run when their name is typed, as in `cargo xtask test contract`.
+///
+/// They are young and bring whole languages onto the machine. A suite becomes part of every run by
+/// taking its name off this list, and required by adding it to `.ci/required-suites`.
+const ONLY_WHEN_NAMED: &[&str] = &["bindings", "contract/kotlin", "contract/swift", "size"];
+
 /// In the order of running: what fails soonest comes first.
 fn all() -> Vec<Suite> {
     let mut suites = Vec::new();
-    for group in [rust::SUITES, dependencies::SUITES, phones::SUITES] {
+    for group in [
+        rust::SUITES,
+        dependencies::SUITES,
+        phones::SUITES,
+        bindings::SUITES,
+    ] {
         suites.extend(group);
     }
     suites.into_iter().map(|suite| Suite { ..*suite }).collect()
@@ -52,11 +64,7 @@ impl Context {
         } else {
             run.heartbeat()
         };
-        run.finish().unwrap_or_else(|error| Finished {
-            ok: false,
-            why: format!("could not be started: {error}"),
-            printed: String::new(),
-        })
+        Finished::of(run)
     }
 
     /// Runs one program of the suite that either works or does not.
@@ -150,6 +158,9 @@ fn run(suite: &Suite, choice: &Choice) -> Row {
     if !choice.names.is_empty() && !choice.names.iter().any(|name| belongs(suite.name, name)) {
         return left_out("not asked for");
     }
+    if choice.names.is_empty() && ONLY_WHEN_NAMED.contains(&suite.name) {
+        return left_out("runs only when named");
+    }
     if choice.names.is_empty() && choice.quick && suite.heavy {
         return left_out("left out by --quick");
     }
@@ -220,7 +231,25 @@ mod tests {
                 unique.contains(required.as_str()),
                 "{required} is not a suite"
             );
+            assert!(
+                !ONLY_WHEN_NAMED.contains(&required.as_str()),
+                "{required} is required, but a whole run leaves it out"
+            );
         }
+    }
+
+    #[test]
+    fn what_runs_only_when_named_is_a_suite_and_is_found_by_its_folder() {
+        let names: Vec<&str> = all().iter().map(|suite| suite.name).collect();
+        assert!(ONLY_WHEN_NAMED.iter().all(|name| names.contains(name)));
+        let choice = parse(&[]).expect("nothing typed");
+        for suite in all()
+            .iter()
+            .filter(|suite| ONLY_WHEN_NAMED.contains(&suite.name))
+        {
+            assert_eq!(run(suite, &choice).reason, "runs only when named");
+        }
+        assert!(belongs("contract/kotlin", "contract") && belongs("contract/swift", "contract"));
     }
 
     #[test]

@@ -59,10 +59,8 @@ endforeach()
 /// Writes all of them into `folder`.
 pub fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(folder.join("sdk"))?;
-    for (name, script) in [("phone-cc", CC), ("phone-ar", AR), ("xcrun", XCRUN)] {
-        let file = folder.join(name);
-        fs::write(&file, script)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    for (name, text) in [("phone-cc", CC), ("phone-ar", AR), ("xcrun", XCRUN)] {
+        script(&folder.join(name), text)?;
     }
     fs::write(folder.join("toolchain.cmake"), TOOLCHAIN)?;
     let source = folder.join("empty.c");
@@ -78,4 +76,10 @@ pub fn write(folder: &Path) -> io::Result<()> {
     } else {
         Err(io::Error::other("clang-19 made no empty object"))
     }
+}
+
+/// Writes a program that can be started.
+pub fn script(file: &Path, text: &str) -> io::Result<()> {
+    fs::write(file, text)?;
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755))
 }
