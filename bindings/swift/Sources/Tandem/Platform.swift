@@ -9,7 +9,7 @@ public protocol Platform: Sendable {
 
 /// Keeps secrets as files that only this user can read: for tests and tools on a computer.
 ///
-/// A phone has a better place, see `ApplePlatform`.
+/// A phone has a better place: its app brings a platform over the keychain.
 public struct FolderPlatform: Platform {
     public let secrets: any SecretStore
 
