@@ -111,10 +111,10 @@ impl SessionDescription {
         unversioned(self) == unversioned(other)
     }
 
-    /// Whether the writer of both says that nothing changed since `earlier`: same `o=` (RFC 3264 §8), as in
-    /// a session refresh.
+    /// Whether nothing changed since `earlier`, as in a session refresh: same `o=` (RFC 3264 §8), and the same
+    /// content, because there are phones that hold without a new version.
     pub fn repeats(&self, earlier: &Self) -> bool {
-        self.origin == earlier.origin
+        self.origin == earlier.origin && self.says_the_same_as(earlier)
     }
 
     /// The domain names of `c=` lines, which somebody has to look up before media can flow.

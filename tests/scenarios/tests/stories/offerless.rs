@@ -114,3 +114,31 @@ fn asked_for_an_offer_on_hold_this_side_offers_its_hold_and_later_takes_it_back(
     town.wait(Duration::from_millis(500));
     assert!(town.world.node_mut(stranger).heard() > 10);
 }
+
+/// RFC 6337 §5.3: were the hold mirrored in the offer, nobody could ever take the call off hold.
+#[test]
+fn asked_for_an_offer_by_whoever_holds_this_side_does_not_mirror_the_hold() {
+    let (mut town, bob, stranger, _) = answered(5);
+    let caller = town.world.node_mut(stranger);
+    let sdp = caller.sdp("sendrecv");
+    caller.request("ACK", Some(&sdp));
+    assert!(town.until(|town| town.phone(bob).is_active()));
+    let caller = town.world.node_mut(stranger);
+    let sdp = caller.sdp("sendonly");
+    caller.request("INVITE", Some(&sdp));
+    town.wait(Duration::from_millis(50));
+    let caller = town.world.node_mut(stranger);
+    let held = caller.take_response(200).expect("an answer");
+    assert!(held.body().contains("a=recvonly"), "{}", held.body());
+    caller.request("ACK", None);
+    assert!(town.until(|town| held_by(town, bob) == Some(HoldState::Remote)));
+
+    town.world.node_mut(stranger).request("INVITE", None);
+    town.wait(Duration::from_millis(50));
+    let caller = town.world.node_mut(stranger);
+    let ok = caller.take_response(200).expect("our offer");
+    assert!(ok.body().contains("a=sendrecv"), "{}", ok.body());
+    let sdp = caller.sdp("sendrecv");
+    caller.request("ACK", Some(&sdp));
+    assert!(town.until(|town| town.phone(bob).is_active()));
+}
