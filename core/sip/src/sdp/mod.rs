@@ -28,5 +28,5 @@ pub use description::{Attribute, Connection, Line, MediaSection, Origin, Session
 pub use error::SdpError;
 pub use from_media::from_media;
 pub use parse::{MAX_ATTRIBUTES, MAX_FORMATS, MAX_MEDIA, MAX_SIZE};
-pub use session::{SdpSession, full_offer, hold, is_held_by};
+pub use session::SdpSession;
 pub use to_media::to_media;

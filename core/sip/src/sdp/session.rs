@@ -120,45 +120,6 @@ impl SdpSession {
     }
 }
 
-/// `media` with every live stream on hold: this side stops listening (RFC 3264 §8.4).
-#[must_use]
-pub fn hold(media: &MediaDescription) -> MediaDescription {
-    redirected(media, |direction| Direction::of(direction.sends(), false))
-}
-
-/// `media` for an offer that somebody else asked for (an INVITE without offer): everything this side is
-/// willing to do, whatever was agreed before. Were the far end's own hold mirrored here, nobody could ever
-/// take the call off hold (RFC 6337 §5.3). `holding`: this side wants the call on hold.
-#[must_use]
-pub fn full_offer(media: &MediaDescription, holding: bool) -> MediaDescription {
-    redirected(media, |_| Direction::of(true, !holding))
-}
-
-/// Whether the writer of `remote` holds this side: there are live streams, and it listens to none.
-pub fn is_held_by(remote: &MediaDescription) -> bool {
-    let mut live = remote
-        .streams
-        .iter()
-        .filter(|stream| stream.transport.is_some())
-        .peekable();
-    live.peek().is_some() && !live.any(|stream| stream.direction.receives())
-}
-
-fn redirected(
-    media: &MediaDescription,
-    change: impl Fn(Direction) -> Direction,
-) -> MediaDescription {
-    let mut changed = media.clone();
-    for stream in changed
-        .streams
-        .iter_mut()
-        .filter(|stream| stream.transport.is_some())
-    {
-        stream.direction = change(stream.direction);
-    }
-    changed
-}
-
 /// An address to send to is an address, except under ICE.
 fn check_addresses(media: &MediaDescription) -> Result<(), SdpError> {
     for (index, stream) in media.streams.iter().enumerate() {
