@@ -75,6 +75,7 @@ pub(super) struct SipSockets {
 }
 
 struct Stream {
+    local: SocketAddr,
     remote: SocketAddr,
     /// Complete messages to write; closing it closes the stream.
     writer: mpsc::Sender<Vec<u8>>,
@@ -147,7 +148,7 @@ impl SipSockets {
         };
         tracing::debug!(account = %self.account, "received {} over a stream", Outline(bytes));
         if let Some(capture) = &self.network.capture {
-            capture.stream(stream.remote, self.local, bytes);
+            capture.stream(stream.remote, stream.local, bytes);
         }
     }
 
@@ -235,10 +236,18 @@ impl SipSockets {
         stream: TcpStream,
         remote: SocketAddr,
     ) {
+        let local = stream.local_addr().unwrap_or(self.local);
         let (writer, queue) = mpsc::channel(STREAM_BACKLOG);
         let (account, inbox) = (self.account, self.inbox.clone());
         self.spawn(stream::run(stream, queue, account, connection, inbox));
-        self.streams.insert(connection, Stream { remote, writer });
+        self.streams.insert(
+            connection,
+            Stream {
+                local,
+                remote,
+                writer,
+            },
+        );
         self.by_peer.insert(remote, connection);
     }
 
@@ -271,7 +280,7 @@ impl SipSockets {
         };
         tracing::debug!(account = %self.account, "sending {} over a stream", Outline(&transmit.bytes));
         if let Some(capture) = &self.network.capture {
-            capture.stream(self.local, stream.remote, &transmit.bytes);
+            capture.stream(stream.local, stream.remote, &transmit.bytes);
         }
         if stream.writer.try_send(transmit.bytes.clone()).is_err() {
             self.failed(transmit.id, TransportError::Closed);
