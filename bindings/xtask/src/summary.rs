@@ -14,6 +14,8 @@ pub struct Row {
     pub passed: u64,
     pub failed: u64,
     pub skipped: u64,
+    /// The tests that failed, by name.
+    pub failures: Vec<String>,
     /// Why something was skipped or failed, or what should be known of a pass.
     pub reason: String,
     pub took: Duration,
@@ -70,8 +72,56 @@ pub fn count_tests(printed: &str) -> Row {
             failures.insert(name.to_owned());
         }
     }
-    row.reason = failures.into_iter().collect::<Vec<_>>().join(", ");
+    row.failures = failures.into_iter().collect();
+    row.reason = row.failures.join(", ");
     row
+}
+
+/// What holds after the tests that failed had a second try: passed now is passed, and said so.
+pub fn second_try(first: Row, second: &Row) -> Row {
+    let saved: Vec<String> = first
+        .failures
+        .iter()
+        .filter(|name| !second.failures.contains(name))
+        .cloned()
+        .collect();
+    // A second try that did not run all of them proves nothing.
+    if second.passed + second.failed != first.failed {
+        return first;
+    }
+    let mut reason = second.failures.join(", ");
+    if !saved.is_empty() {
+        let gap = if reason.is_empty() { "" } else { "; " };
+        reason = format!("{reason}{gap}at the second try: {}", saved.join(", "));
+    }
+    Row {
+        passed: first.passed + second.passed,
+        failed: second.failed,
+        failures: second.failures.clone(),
+        reason,
+        ..first
+    }
+}
+
+/// What the tests that failed printed, as far as a person wants to read it.
+pub fn told_by_failures(printed: &str) -> String {
+    /// Lines of each failed test.
+    const LINES: usize = 40;
+    let mut told = String::new();
+    let mut left = 0;
+    for line in printed.lines() {
+        if line.starts_with("---- ") && line.ends_with(" stdout ----") {
+            left = LINES;
+        } else if line == "failures:" || line.starts_with("test result:") {
+            left = 0;
+        }
+        if left > 0 {
+            left -= 1;
+            told.push_str(line);
+            told.push('\n');
+        }
+    }
+    told
 }
 
 fn count_before(line: &str, word: &str) -> u64 {
@@ -192,6 +242,29 @@ test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; fin
         let row = count_tests(TWO_BINARIES);
         assert_eq!((row.passed, row.failed, row.skipped), (13, 1, 3));
         assert_eq!(row.reason, "two::breaks");
+    }
+
+    #[test]
+    fn what_a_failed_test_printed_is_shown_and_nothing_else() {
+        let printed = "test a ... ok\nfailures:\n\n---- b::c stdout ----\nseed 7\nno sound\n\nfailures:\n    b::c\n\ntest result: FAILED.";
+        assert_eq!(
+            told_by_failures(printed),
+            "---- b::c stdout ----\nseed 7\nno sound\n\n"
+        );
+    }
+
+    #[test]
+    fn a_second_try_counts_what_holds_then_and_hides_nothing() {
+        let first = count_tests(TWO_BINARIES);
+        let passed = count_tests("test two::breaks ... ok\ntest result: ok. 1 passed; 0 failed;");
+        let row = second_try(first.clone(), &passed);
+        assert_eq!((row.passed, row.failed), (14, 0));
+        assert_eq!(row.reason, "at the second try: two::breaks");
+        let again = "test two::breaks ... FAILED\ntest result: FAILED. 0 passed; 1 failed;";
+        let row = second_try(first.clone(), &count_tests(again));
+        assert_eq!((row.passed, row.failed), (13, 1));
+        assert_eq!(row.reason, "two::breaks");
+        assert_eq!(second_try(first.clone(), &count_tests("")), first);
     }
 
     #[test]

@@ -156,6 +156,19 @@ impl Client {
         self.wait_for(state, 1, limit, is)
     }
 
+    /// Waits until an event for which `is` holds has come, also before this call; `what` names it in a failure.
+    ///
+    /// # Panics
+    /// If it does not come in time.
+    pub fn wait_until(
+        &mut self,
+        what: &str,
+        limit: Duration,
+        is: impl Fn(&Value) -> bool,
+    ) -> Value {
+        self.wait_for(what, 1, limit, is)
+    }
+
     fn wait_for(
         &mut self,
         what: &str,

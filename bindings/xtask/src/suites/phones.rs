@@ -70,19 +70,22 @@ fn interop(context: &Context, name: &str, needed: &[Need], with_asterisk: bool) 
         Ok(program) => program,
         Err(why) => return Row::check(false, why),
     };
-    // One after the other: the peers have fixed ports, and sound wants an idle machine.
-    let mut run = namespace
-        .run(&program)
-        .args(["--test-threads", "1"])
-        .limit(600);
-    run = run
-        .env("RUST_BACKTRACE", "0")
-        .env("TANDEM_BIN", phones)
-        .env("TANDEM_REPORTS", reports());
-    if let Some(root) = asterisk {
-        run = run.env("TANDEM_ASTERISK", root);
-    }
-    context.tests(run)
+    context.real_time_tests(|tests| {
+        // One after the other: the peers have fixed ports, and sound wants an idle machine.
+        let run = match tests {
+            [] => namespace.run(&program).args(["--test-threads", "1"]),
+            chosen => namespace.run(&program).args(chosen),
+        };
+        let run = run
+            .limit(600)
+            .env("RUST_BACKTRACE", "0")
+            .env("TANDEM_BIN", &phones)
+            .env("TANDEM_REPORTS", reports());
+        match &asterisk {
+            Some(root) => run.env("TANDEM_ASTERISK", root),
+            None => run,
+        }
+    })
 }
 
 /// The built test program of `tests/interop/tests/NAME.rs`.
@@ -122,6 +125,20 @@ fn two_phones(context: &Context) -> Row {
         Ok(phones) => phones,
         Err(why) => return Row::check(false, why),
     };
+    let first = one_demo(context, &phones);
+    if first.failed == 0 {
+        return first;
+    }
+    // As for the other suites in real time: a machine that was busy elsewhere for a second is no fault.
+    println!("     a second try: {}", first.reason);
+    let mut second = one_demo(context, &phones);
+    if second.failed == 0 {
+        second.reason = format!("at the second try; before: {}", first.reason);
+    }
+    second
+}
+
+fn one_demo(context: &Context, phones: &demo::Phones) -> Row {
     let answer = reports().join("logs/demo.json");
     let run = phones.run(&["--json", "--pcap"]).output(&answer).limit(180);
     let finished = context.run(run);

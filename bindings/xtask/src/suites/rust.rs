@@ -96,7 +96,10 @@ fn scenarios(context: &Context) -> Row {
         "--tests",
         "--no-fail-fast",
     ];
-    context.tests(Run::cargo().args(arguments).limit(1200))
+    context.real_time_tests(|tests| {
+        let run = Run::cargo().args(arguments).arg("--").args(tests);
+        run.limit(1200)
+    })
 }
 
 fn docs(context: &Context) -> Row {

@@ -31,12 +31,12 @@ fn talking(house: &House, transport: &str) -> (Client, Client, SocketAddr) {
 /// The call is as good as before: sound comes in, and hanging up reaches the other side.
 fn still_well(mut alice: Client, mut bob: Client) {
     bob.forget();
+    // A second in which the machine had other work may be a quiet one; the sound has to be back soon.
     let heard = |event: &Value| {
         let level = event["level_in_dbov"].as_f64();
-        level.is_some_and(|level| level > -40.0)
+        event["event"] == "stats" && level.is_some_and(|level| level > -40.0)
     };
-    let stats = bob.wait_nth("stats", 2, SOON);
-    assert!(heard(&stats), "bob hears nothing: {stats}");
+    bob.wait_until("sound", SOON, heard);
     alice.interrupt();
     alice.end(SOON).expect(0, "local-hang-up");
     assert_eq!(bob.wait("ended", SOON)["reason"], "remote-hang-up");
@@ -143,6 +143,7 @@ fn endless_streams() {
     assert_grew_little(&bob, before, "streams");
     still_well(alice, bob);
 }
+
 #[test]
 fn streams_that_say_nothing_take_no_place_for_ever() {
     let house = House::new();
