@@ -10,6 +10,7 @@ mod entropy;
 mod events;
 pub mod net;
 pub mod phone;
+mod phrase;
 mod secrets;
 
 pub use driver::{
@@ -17,6 +18,7 @@ pub use driver::{
 };
 pub use entropy::OsEntropy;
 pub use events::{AccountSnapshot, AccountState, CallSnapshot, CallStats, Event, Snapshot};
+pub use phrase::SafetyPhrase;
 pub use secrets::{FileSecrets, SecretStore};
 
 // What the API above speaks of, so that an app needs no other room.
