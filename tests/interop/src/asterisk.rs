@@ -1,12 +1,12 @@
 //! Asterisk, a PBX: unpacked, not installed, and started anew for every test.
 
 use crate::places::{self, Desk};
-use crate::program::{Program, wait_until};
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use tandem_world::program::{Program, wait_until};
 use tempfile::TempDir;
 
 const CONFIGURATION: [(&str, &str); 7] = [

@@ -1,7 +1,6 @@
 //! baresip, a phone without a screen, told what to do over its control connection.
 
 use crate::places::Desk;
-use crate::program::{Program, wait_until};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -10,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 use tandem_world::audio::Audio;
+use tandem_world::program::{Program, wait_until};
 
 const CONFIGURATION: &str = include_str!("../peers/baresip/config");
 

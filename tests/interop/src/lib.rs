@@ -10,13 +10,12 @@ mod baresip;
 mod hearing;
 mod phone;
 mod places;
-mod program;
 mod sipp;
 
 pub use asterisk::Asterisk;
 pub use baresip::Baresip;
 pub use hearing::{assert_heard, assert_not_heard, speech_begins};
-pub use phone::{Ended, Phone, PhoneCommand};
+pub use phone::{Account, PHONE, SignIn};
 pub use places::Desk;
-pub use program::{Program, wait_until};
 pub use sipp::Sipp;
+pub use tandem_world::program::{Program, wait_until};

@@ -10,18 +10,6 @@ fn root() -> PathBuf {
     here.ancestors().nth(2).unwrap_or(here).to_path_buf()
 }
 
-/// The `tandem` under test: `TANDEM_BIN`, or what cargo builds by default.
-pub(crate) fn tandem() -> PathBuf {
-    let built = || root().join("target/debug/tandem");
-    let program = env::var_os("TANDEM_BIN").map_or_else(built, PathBuf::from);
-    assert!(
-        program.is_file(),
-        "there is no {}: run this suite by `cargo xtask test interop`",
-        program.display()
-    );
-    program
-}
-
 /// The folder with an unpacked Asterisk: `TANDEM_ASTERISK`.
 pub(crate) fn asterisk() -> PathBuf {
     let root = env::var_os("TANDEM_ASTERISK").map(PathBuf::from);
@@ -46,6 +34,11 @@ impl Desk {
         let _ = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).expect("the folder for reports can be written");
         Self { folder }
+    }
+
+    /// Where it is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// A file or folder on it.

@@ -1,11 +1,11 @@
 //! SIPp with the two scenarios that are built into it: the basic caller and the basic callee.
 
 use crate::places::Desk;
-use crate::program::Program;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
+use tandem_world::program::Program;
 
 /// A running SIPp.
 #[derive(Debug)]

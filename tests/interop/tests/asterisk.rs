@@ -1,7 +1,9 @@
 //! Calls into and out of Asterisk.
 
 use std::time::Duration;
-use tandem_interop::{Asterisk, Desk, PhoneCommand, assert_heard, assert_not_heard, wait_until};
+use tandem_interop::{
+    Account, Asterisk, Desk, SignIn as _, assert_heard, assert_not_heard, wait_until,
+};
 
 /// Longer than any step takes on a busy machine.
 const SOON: Duration = Duration::from_secs(15);
@@ -15,8 +17,9 @@ fn number(number: &str) -> String {
 /// Registers over this transport, is seen by Asterisk, and is gone after Ctrl-C.
 fn registers(desk: &Desk, user: &str, transport: &str) {
     let asterisk = Asterisk::start(desk);
-    let mut phone = PhoneCommand::answer(desk)
-        .user(user)
+    let mut phone = desk
+        .answer()
+        .user(&Account::asterisk(user))
         .args(&["--transport", transport])
         .tone()
         .start();
@@ -31,7 +34,7 @@ fn registers(desk: &Desk, user: &str, transport: &str) {
     );
     phone.interrupt();
     let ended = phone.end(SOON);
-    assert_eq!(ended.code, Some(0), "{}", ended.story());
+    ended.expect_code(0);
     let gone = wait_until(SOON, || asterisk.contacts(user).is_empty().then_some(()));
     assert!(
         gone.is_some(),
@@ -59,11 +62,12 @@ fn registers_where_only_sha_256_is_accepted() {
 fn a_wrong_password_is_a_clear_error() {
     let desk = Desk::new("asterisk/wrong-password");
     let _asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::answer(&desk)
-        .user_with_password("1001", "guess")
+    let phone = desk
+        .answer()
+        .user(&Account::asterisk("1001").with_password("guess"))
         .tone();
     let ended = phone.run(SOON);
-    assert_eq!(ended.code, Some(3), "{}", ended.story());
+    ended.expect_code(3);
     let failures = ended.all("registration-failed");
     assert_eq!(
         failures.len(),
@@ -83,14 +87,16 @@ fn a_wrong_password_is_a_clear_error() {
 fn echo(desk: &Desk, more: &[&str], codec: &str) {
     let _asterisk = Asterisk::start(desk);
     let voice = Desk::voice("alice");
-    let phone = PhoneCommand::call(desk, &number("600"))
-        .user("1001")
+    let phone = desk
+        .call(&number("600"))
+        .user(&Account::asterisk("1001"))
         .play(&voice)
         .record();
-    let ended = phone
-        .args(&["--do", "wait-played; wait 1; hangup"])
-        .args(more)
-        .run(CALL);
+    let mut phone = phone.args(more).start();
+    phone.wait("played", CALL);
+    phone.wait_sound_over(CALL);
+    phone.interrupt();
+    let ended = phone.end(SOON);
     ended.expect(0, "local-hang-up");
     assert_eq!(ended.all("ended")[0]["codec"], codec);
     assert_heard(&voice, &ended.heard());
@@ -126,19 +132,12 @@ fn a_call_from_asterisk_rings_and_is_answered() {
     let desk = Desk::new("asterisk/incoming");
     let asterisk = Asterisk::start(&desk);
     let voice = Desk::voice("bob");
-    let phone = PhoneCommand::answer(&desk)
-        .user("1001")
+    let phone = desk
+        .answer()
+        .user(&Account::asterisk("1001"))
         .play(&voice)
         .record();
-    let script = [
-        "--after",
-        "1",
-        "--count",
-        "1",
-        "--do",
-        "wait-played; wait 1; hangup",
-    ];
-    let mut phone = phone.args(&script).start();
+    let mut phone = phone.args(&["--after", "1", "--count", "1"]).start();
     phone.wait("registered", SOON);
     asterisk.console("channel originate PJSIP/1001 extension 600@phones");
     let incoming = phone.wait("incoming", SOON);
@@ -153,7 +152,10 @@ fn a_call_from_asterisk_rings_and_is_answered() {
         "the caller is not told that it rings"
     );
     phone.wait_state("active", SOON);
-    let ended = phone.end(CALL);
+    phone.wait("played", CALL);
+    phone.wait_sound_over(CALL);
+    phone.interrupt();
+    let ended = phone.end(SOON);
     ended.expect(0, "local-hang-up");
     assert_heard(&voice, &ended.heard());
 }
@@ -162,7 +164,7 @@ fn a_call_from_asterisk_rings_and_is_answered() {
 fn a_caller_who_gives_up_is_a_missed_call() {
     let desk = Desk::new("asterisk/missed");
     let asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::answer(&desk).user("1001").tone();
+    let phone = desk.answer().user(&Account::asterisk("1001")).tone();
     let mut phone = phone.args(&["--after", "30", "--count", "1"]).start();
     phone.wait("registered", SOON);
     asterisk.console("channel originate PJSIP/1001 extension 600@phones");
@@ -171,7 +173,7 @@ fn a_caller_who_gives_up_is_a_missed_call() {
     let ended = phone.wait("ended", SOON);
     assert_eq!(ended["reason"], "cancelled");
     drop(phone.end(SOON));
-    let history = PhoneCommand::history(&desk, "callee").run(SOON);
+    let history = desk.history("callee").run(SOON);
     let calls = &history.all("history")[0]["calls"];
     assert_eq!(calls.as_array().map(Vec::len), Some(1), "{calls}");
     assert_eq!(calls[0]["direction"], "incoming");
@@ -183,8 +185,9 @@ fn a_caller_who_gives_up_is_a_missed_call() {
 fn hold_stops_the_sound_and_resume_brings_it_back() {
     let desk = Desk::new("asterisk/hold");
     let asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::call(&desk, &number("600"))
-        .user("1001")
+    let phone = desk
+        .call(&number("600"))
+        .user(&Account::asterisk("1001"))
         .tone();
     let script = "wait 3; hold; wait 4; resume; wait 4; hangup";
     let ended = phone.args(&["--do", script]).run(CALL);
@@ -241,8 +244,9 @@ fn hold_stops_the_sound_and_resume_brings_it_back() {
 fn the_dial_plan_reads_the_digits() {
     let desk = Desk::new("asterisk/dtmf-sent");
     let asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::call(&desk, &number("605"))
-        .user("1001")
+    let phone = desk
+        .call(&number("605"))
+        .user(&Account::asterisk("1001"))
         .tone();
     let ended = phone
         .args(&["--do", "wait 1; dtmf 4711; wait-end"])
@@ -259,10 +263,16 @@ fn the_dial_plan_reads_the_digits() {
 fn digits_of_the_far_end_arrive_in_order_and_once() {
     let desk = Desk::new("asterisk/dtmf-received");
     let _asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::call(&desk, &number("608"))
-        .user("1001")
+    let phone = desk
+        .call(&number("608"))
+        .user(&Account::asterisk("1001"))
         .tone();
-    let ended = phone.args(&["--do", "wait 4; hangup"]).run(CALL);
+    let mut phone = phone.start();
+    phone.wait_nth("dtmf", 4, SOON);
+    // Long enough for a digit that comes twice.
+    std::thread::sleep(Duration::from_secs(1));
+    phone.interrupt();
+    let ended = phone.end(SOON);
     ended.expect(0, "local-hang-up");
     assert_eq!(ended.digits(), "159#");
 }
@@ -271,8 +281,9 @@ fn digits_of_the_far_end_arrive_in_order_and_once() {
 fn early_media_is_heard_before_the_answer() {
     let desk = Desk::new("asterisk/early-media");
     let _asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::call(&desk, &number("606"))
-        .user("1001")
+    let phone = desk
+        .call(&number("606"))
+        .user(&Account::asterisk("1001"))
         .tone();
     let ended = phone.args(&["--do", "wait 2; hangup"]).run(CALL);
     ended.expect(0, "local-hang-up");
@@ -286,8 +297,9 @@ fn early_media_is_heard_before_the_answer() {
 fn ends(name: &str, dialed: &str, reason: &str) {
     let desk = Desk::new(name);
     let _asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::call(&desk, &number(dialed))
-        .user("1001")
+    let phone = desk
+        .call(&number(dialed))
+        .user(&Account::asterisk("1001"))
         .tone();
     let ended = phone.args(&["--ring-timeout", "3"]).run(CALL);
     ended.expect(4, reason);
@@ -317,8 +329,9 @@ fn nobody_answers_for_three_seconds() {
 fn the_far_end_hangs_up() {
     let desk = Desk::new("asterisk/remote-hang-up");
     let _asterisk = Asterisk::start(&desk);
-    let phone = PhoneCommand::call(&desk, &number("634"))
-        .user("1001")
+    let phone = desk
+        .call(&number("634"))
+        .user(&Account::asterisk("1001"))
         .tone();
     phone.run(CALL).expect(0, "remote-hang-up");
 }
@@ -327,8 +340,9 @@ fn the_far_end_hangs_up() {
 fn a_server_that_dies_mid_call_ends_the_call_with_a_reason() {
     let desk = Desk::new("asterisk/lost");
     let asterisk = Asterisk::start(&desk);
-    let mut phone = PhoneCommand::call(&desk, &number("600"))
-        .user("1001")
+    let mut phone = desk
+        .call(&number("600"))
+        .user(&Account::asterisk("1001"))
         .tone()
         .start();
     phone.wait_state("active", SOON);

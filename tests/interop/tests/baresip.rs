@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 use tandem_interop::{
-    Asterisk, Baresip, Desk, PhoneCommand, assert_heard, assert_not_heard, wait_until,
+    Account, Asterisk, Baresip, Desk, SignIn as _, assert_heard, assert_not_heard, wait_until,
 };
 
 const SOON: Duration = Duration::from_secs(15);
@@ -36,7 +36,8 @@ fn the_peers_understand_each_other() {
         bob.wait("CALL_ESTABLISHED", SOON).is_some(),
         "the echo does not answer baresip"
     );
-    std::thread::sleep(Duration::from_secs(9));
+    // It writes what it hears when the call is over; the voice lasts 8 s, and the echo is behind it.
+    std::thread::sleep(Duration::from_secs(10));
     bob.tell("hangup", "");
     assert!(bob.wait("CALL_CLOSED", SOON).is_some());
     assert_heard(&Desk::voice("bob"), &heard_by(&bob));
@@ -47,11 +48,15 @@ fn tandem_calls_baresip_and_both_are_heard() {
     let desk = Desk::new("baresip/tandem-calls");
     let asterisk = Asterisk::start(&desk);
     let mut bob = bob(&desk, &asterisk, "answermode=auto");
-    let alice = PhoneCommand::call(&desk, "sip:1002@127.0.0.4").user("1001");
+    let alice = desk
+        .call("sip:1002@127.0.0.4")
+        .user(&Account::asterisk("1001"));
     let alice = alice.play(&Desk::voice("alice")).record();
-    let ended = alice
-        .args(&["--do", "wait-played; wait 3; hangup"])
-        .run(CALL);
+    let mut alice = alice.start();
+    alice.wait("played", CALL);
+    alice.wait_sound_over(CALL);
+    alice.interrupt();
+    let ended = alice.end(SOON);
     ended.expect(0, "local-hang-up");
     assert!(bob.wait("CALL_CLOSED", SOON).is_some());
     assert_heard(&Desk::voice("bob"), &ended.heard());
@@ -64,8 +69,9 @@ fn baresip_calls_tandem_and_both_are_heard() {
     let desk = Desk::new("baresip/baresip-calls");
     let asterisk = Asterisk::start(&desk);
     let mut bob = bob(&desk, &asterisk, "");
-    let alice = PhoneCommand::answer(&desk)
-        .user("1001")
+    let alice = desk
+        .answer()
+        .user(&Account::asterisk("1001"))
         .play(&Desk::voice("alice"))
         .record();
     let mut alice = alice.args(&["--after", "1", "--count", "1"]).start();
@@ -86,7 +92,9 @@ fn baresip_calls_tandem_and_both_are_heard() {
         bob.wait("CALL_ESTABLISHED", SOON).is_some(),
         "tandem does not answer baresip"
     );
-    std::thread::sleep(Duration::from_secs(10));
+    // Each has said all and heard all.
+    alice.wait("played", CALL);
+    alice.wait_sound_over(CALL);
     bob.tell("hangup", "");
     let ended = alice.end(CALL);
     ended.expect(0, "remote-hang-up");
@@ -100,8 +108,9 @@ fn tandem_sees_that_baresip_holds() {
     let desk = Desk::new("baresip/held-by-remote");
     let asterisk = Asterisk::start(&desk);
     let mut bob = bob(&desk, &asterisk, "answermode=auto");
-    let alice = PhoneCommand::call(&desk, "sip:1002@127.0.0.4")
-        .user("1001")
+    let alice = desk
+        .call("sip:1002@127.0.0.4")
+        .user(&Account::asterisk("1001"))
         .tone();
     let mut alice = alice.start();
     alice.wait_state("active", SOON);
@@ -121,7 +130,7 @@ fn a_phone_that_refuses_is_busy() {
     let desk = Desk::new("baresip/refused");
     let asterisk = Asterisk::start(&desk);
     let mut bob = bob(&desk, &asterisk, "");
-    let alice = PhoneCommand::answer(&desk).user("1001").tone();
+    let alice = desk.answer().user(&Account::asterisk("1001")).tone();
     let mut alice = alice.args(&["--reject", "busy", "--count", "1"]).start();
     alice.wait("registered", SOON);
     bob.tell("dial", "sip:1001@127.0.0.4");

@@ -1,7 +1,7 @@
 //! SIPp's basic caller and callee, directly and without a server.
 
 use std::time::Duration;
-use tandem_interop::{Desk, PhoneCommand, Sipp, assert_heard};
+use tandem_interop::{Desk, Sipp, assert_heard};
 
 const SOON: Duration = Duration::from_secs(15);
 const CALL: Duration = Duration::from_secs(50);
@@ -10,7 +10,7 @@ const CALL: Duration = Duration::from_secs(50);
 fn called_by_sipp(desk: &Desk, transport: (&str, &str), calls: u32) {
     let count = calls.to_string();
     let voice = Desk::voice("alice");
-    let phone = PhoneCommand::answer(desk).play(&voice).record();
+    let phone = desk.answer().play(&voice).record();
     let words = [
         "--bind",
         "127.0.0.20:5060",
@@ -45,7 +45,7 @@ fn the_basic_caller_is_answered_over_tcp() {
 fn calls_sipp(desk: &Desk, transport: (&str, &str)) {
     let voice = Desk::voice("bob");
     let sipp = Sipp::callee(desk, 1, transport.1);
-    let phone = PhoneCommand::call(desk, &format!("sip:service@{}", Sipp::ADDRESS));
+    let phone = desk.call(&format!("sip:service@{}", Sipp::ADDRESS));
     let words = [
         "--bind",
         "127.0.0.20:5060",
@@ -55,9 +55,11 @@ fn calls_sipp(desk: &Desk, transport: (&str, &str)) {
         "pcmu",
     ];
     let phone = phone.args(&words).play(&voice).record();
-    let ended = phone
-        .args(&["--do", "wait-played; wait 1; hangup"])
-        .run(CALL);
+    let mut phone = phone.start();
+    phone.wait("played", CALL);
+    phone.wait_sound_over(CALL);
+    phone.interrupt();
+    let ended = phone.end(SOON);
     ended.expect(0, "local-hang-up");
     sipp.must_succeed(SOON);
     assert_heard(&voice, &ended.heard());

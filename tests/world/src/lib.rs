@@ -5,6 +5,7 @@
 //! - [`town`]: people who call each other through a registrar, in virtual time; [`handset`] is one phone of it.
 //! - [`net`]: a network in virtual time for sans-IO phones, with loss, jitter and a printed seed.
 //! - [`sip_registrar`]: a loopback registrar and forking proxy, sans-IO and on real sockets.
+//! - [`program`]: a program that a test started, ended with the test.
 //! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
 //! - [`stranger`]: a far end of another make, scripted word by word.
 //! - [`voices`]: the two committed voices; [`audio`]: sound in memory, from and to WAV files of any rate.
@@ -14,6 +15,7 @@ pub mod client;
 pub mod demo;
 pub mod handset;
 pub mod net;
+pub mod program;
 pub mod sip_registrar;
 pub mod speech;
 pub mod stranger;

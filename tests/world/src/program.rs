@@ -42,13 +42,18 @@ impl Program {
         &mut self.child
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for it to end by itself.
     pub fn wait(&mut self, limit: Duration) -> Option<ExitStatus> {
         let begin = Instant::now();
         loop {
             match self.child.try_wait() {
                 Ok(Some(status)) => return Some(status),
-                Ok(None) if begin.elapsed() < limit => thread::sleep(Duration::from_millis(20)),
+                Ok(None) if begin.elapsed() < limit => thread::sleep(Duration::from_millis(10)),
                 Ok(None) => return None,
                 Err(error) => panic!("{}: {error}", self.name),
             }
@@ -60,9 +65,15 @@ impl Program {
         self.signal("INT");
     }
 
+    /// Asks it to end as a service manager or a shutdown would.
+    pub fn terminate(&mut self) {
+        self.signal("TERM");
+    }
+
     /// Ends it as a crash would: at once, without a word to anybody.
     pub fn kill(&mut self) {
-        self.signal("KILL");
+        // At once: no shell on the way. A pid that was waited for is left alone.
+        let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
@@ -107,7 +118,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let mut sleeping = Command::new("sleep");
         let program = Program::start("sleep", sleeping.arg("60"), &folder.path().join("log"));
-        let pid = program.child.id();
+        let pid = program.pid();
         drop(program);
         assert!(
             !Path::new(&format!("/proc/{pid}/exe")).exists(),
