@@ -13,6 +13,8 @@ mod codecs;
 pub mod devices;
 mod dsp;
 mod frame;
+#[allow(dead_code, reason = "relays use what reflexive candidates do not")]
+pub mod gather;
 pub mod io;
 mod jitter;
 pub mod negotiate;
