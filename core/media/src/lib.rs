@@ -40,4 +40,6 @@ pub use negotiate::{Capabilities, LocalTransport, NegotiateError, Negotiated};
 pub use session::{
     DtmfError, MediaEvent, MediaSession, Output, QualitySample, SessionConfig, StartError,
 };
-pub use transport::{Component, Datagram, TransportCounters};
+pub use transport::{
+    Component, Datagram, LocalSocket, StreamCommand, StreamId, StreamInput, TransportCounters,
+};

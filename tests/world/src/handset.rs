@@ -10,7 +10,7 @@ use tandem_engine::{
     AccountState, CallConfig, CallSnapshot, CallState, Command, Event, TransportKind, UnixMillis,
 };
 use tandem_media::io::{AudioSink, AudioSource, Silence, Tone};
-use tandem_media::{Capabilities, Component, Frame};
+use tandem_media::{Capabilities, Datagram, Frame};
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::message::Host;
 use tandem_sip::transaction::{Destination, Hop, TransportError};
@@ -35,7 +35,7 @@ pub struct Handset {
     began: Instant,
     outbox: VecDeque<Transmit>,
     /// Local media ports, and what they carry.
-    media: BTreeMap<u16, (CallId, Component)>,
+    media: BTreeMap<u16, CallId>,
     next_port: u16,
     events: Vec<(Duration, Event)>,
     log: Vec<LogEntry>,
@@ -289,8 +289,8 @@ impl Handset {
                 Output::OpenMedia { call, .. } => {
                     let port = self.next_port;
                     self.next_port += 2;
-                    self.media.insert(port, (call.clone(), Component::Rtp));
-                    self.media.insert(port + 1, (call.clone(), Component::Rtcp));
+                    self.media.insert(port, call.clone());
+                    self.media.insert(port + 1, call.clone());
                     let at = |port| SocketAddr::new(self.ip, port);
                     let ports = MediaPorts {
                         rtp: at(port),
@@ -299,16 +299,14 @@ impl Handset {
                     self.phone.handle_media_opened(now, &call, Some(ports));
                 }
                 Output::Media { call, datagram } => {
-                    let of_call = |(_, owner): &(&u16, &(CallId, Component))| {
-                        owner.0 == call && owner.1 == datagram.component
-                    };
-                    if let Some((&port, _)) = self.media.iter().find(of_call) {
-                        let local = SocketAddr::new(self.ip, port);
-                        let (to, bytes) = (datagram.to, datagram.bytes);
+                    let Datagram { from, to, bytes } = datagram;
+                    // Sockets that are closed send nothing.
+                    if self.media.get(&from.port()) == Some(&call) {
+                        let local = from;
                         self.outbox.push_back(Transmit { local, to, bytes });
                     }
                 }
-                Output::CloseMedia { call } => self.media.retain(|_, (owner, _)| *owner != call),
+                Output::CloseMedia { call } => self.media.retain(|_, owner| *owner != call),
                 Output::Log(entry) => self.log.push(entry),
                 Output::Event(event) => {
                     if let Event::Call(call) = &event {
@@ -325,9 +323,9 @@ impl Node for Handset {
     fn handle_datagram(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, bytes: &[u8]) {
         if local.port() == SIP_PORT {
             self.phone.handle_sip_datagram(now, ACCOUNT, from, bytes);
-        } else if let Some((call, component)) = self.media.get(&local.port()).cloned() {
+        } else if let Some(call) = self.media.get(&local.port()).cloned() {
             self.phone
-                .handle_media_datagram(now, &call, component, from, bytes);
+                .handle_media_datagram(now, &call, local, from, bytes);
         }
         self.drain(now);
     }

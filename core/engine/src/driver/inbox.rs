@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use tandem_media::Component;
 use tandem_sip::transaction::{ConnectionId, Hop, TransportError};
 use tandem_types::{AccountId, CallId};
 use tokio::net::TcpStream;
@@ -47,7 +46,7 @@ pub(super) enum Inbound {
     },
     Media {
         call: CallId,
-        component: Component,
+        local: SocketAddr,
         from: SocketAddr,
         bytes: Vec<u8>,
     },

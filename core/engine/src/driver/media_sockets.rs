@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem_media::{Component, Datagram};
+use tandem_media::Datagram;
 use tandem_types::CallId;
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
@@ -47,8 +47,8 @@ impl MediaSockets {
             rtcp: rtcp.local_addr()?,
         };
         let mut readers = JoinSet::new();
-        for (socket, component) in [(&rtp, Component::Rtp), (&rtcp, Component::Rtcp)] {
-            readers.spawn(read(socket.clone(), call.clone(), component, inbox.clone()));
+        for (socket, local) in [(&rtp, ports.rtp), (&rtcp, ports.rtcp)] {
+            readers.spawn(read(socket.clone(), call.clone(), local, inbox.clone()));
         }
         Ok(Self {
             network,
@@ -70,17 +70,14 @@ impl MediaSockets {
 
     /// Sends a packet. A full buffer or an unreachable peer loses it, as any network may.
     pub(super) fn send(&self, datagram: &Datagram) {
-        let Datagram {
-            component,
-            to,
-            bytes,
-        } = datagram;
-        let (socket, from) = match component {
-            Component::Rtp => (&self.rtp, self.ports.rtp),
-            Component::Rtcp => (&self.rtcp, self.ports.rtcp),
+        let Datagram { from, to, bytes } = datagram;
+        let socket = if *from == self.ports.rtcp {
+            &self.rtcp
+        } else {
+            &self.rtp
         };
         if let Some(capture) = &self.network.capture {
-            capture.datagram(from, *to, bytes);
+            capture.datagram(*from, *to, bytes);
         }
         if let Err(error) = socket.try_send_to(bytes, *to) {
             tracing::trace!(%error, "media packet not sent");
@@ -88,13 +85,9 @@ impl MediaSockets {
     }
 
     /// Notes what the capture should see of a packet that came in.
-    pub(super) fn capture_inbound(&self, component: Component, from: SocketAddr, bytes: &[u8]) {
+    pub(super) fn capture_inbound(&self, local: SocketAddr, from: SocketAddr, bytes: &[u8]) {
         if let Some(capture) = &self.network.capture {
-            let to = match component {
-                Component::Rtp => self.ports.rtp,
-                Component::Rtcp => self.ports.rtcp,
-            };
-            capture.datagram(from, to, bytes);
+            capture.datagram(from, local, bytes);
         }
     }
 }
@@ -125,7 +118,7 @@ fn bind_pair(
     Err(last)
 }
 
-async fn read(socket: Arc<UdpSocket>, call: CallId, component: Component, inbox: Inbox) {
+async fn read(socket: Arc<UdpSocket>, call: CallId, local: SocketAddr, inbox: Inbox) {
     let mut buffer = vec![0; PACKET];
     loop {
         match socket.recv_from(&mut buffer).await {
@@ -134,7 +127,7 @@ async fn read(socket: Arc<UdpSocket>, call: CallId, component: Component, inbox:
                 if !inbox
                     .put(Inbound::Media {
                         call: call.clone(),
-                        component,
+                        local,
                         from,
                         bytes,
                     })

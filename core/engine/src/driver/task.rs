@@ -297,15 +297,15 @@ impl Task {
             }
             Inbound::Media {
                 call,
-                component,
+                local,
                 from,
                 bytes,
             } => {
                 if let Some(sockets) = self.media.get(&call) {
-                    sockets.capture_inbound(component, from, &bytes);
+                    sockets.capture_inbound(local, from, &bytes);
                 }
                 self.phone
-                    .handle_media_datagram(now, &call, component, from, &bytes);
+                    .handle_media_datagram(now, &call, local, from, &bytes);
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use tandem_media::Component;
 use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_types::{AccountId, CallId};
 
@@ -84,17 +83,17 @@ impl Phone {
         });
     }
 
-    /// A packet came in on one of a call's media sockets.
+    /// A packet came in on a call's media socket `local`.
     pub fn handle_media_datagram(
         &mut self,
         now: Instant,
         call: &CallId,
-        component: Component,
+        local: SocketAddr,
         from: SocketAddr,
         bytes: &[u8],
     ) {
         self.with_call(now, call, |call, desk| {
-            call.handle_media_datagram(now, component, from, bytes, desk);
+            call.handle_media_datagram(now, local, from, bytes, desk);
         });
     }
 

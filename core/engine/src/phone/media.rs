@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use tandem_call::LegEvent;
 use tandem_media::io::{NullSink, Silence};
 use tandem_media::{
-    Component, LocalTransport, MediaEvent, MediaSession, Negotiated, Output as MediaOutput,
-    SessionConfig, negotiate,
+    Component, LocalSocket, LocalTransport, MediaEvent, MediaSession, Negotiated,
+    Output as MediaOutput, SessionConfig, negotiate,
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::{Direction, StreamKind};
@@ -80,7 +80,18 @@ impl ActiveCall {
             sink: Box::new(NullSink),
             muted: self.snapshot().muted,
         };
-        let media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
+        let mut media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
+        for (component, address) in [(Component::Rtp, ports.rtp), (Component::Rtcp, ports.rtcp)] {
+            let rank = 0;
+            media.add_socket(
+                now,
+                LocalSocket {
+                    component,
+                    address,
+                    rank,
+                },
+            );
+        }
         self.media = Some(media);
         self.go_on(now, desk);
     }
@@ -88,13 +99,13 @@ impl ActiveCall {
     pub(super) fn handle_media_datagram(
         &mut self,
         now: Instant,
-        component: Component,
+        local: SocketAddr,
         from: SocketAddr,
         bytes: &[u8],
         desk: &mut Desk,
     ) {
         if let Some(media) = &mut self.media {
-            media.handle_datagram(now, component, from, bytes);
+            media.handle_datagram(now, local, from, bytes);
         }
         self.take_media_outputs(now, desk);
     }

@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use rtc_rtp::packet::Packet;
 use tandem_types::{CallQuality, Entropy};
 
 pub use event::{DtmfError, MediaEvent, Output, SessionConfig, StartError};
@@ -23,7 +24,7 @@ use crate::frame::{FRAME_DURATION, LevelMeter, SILENT_FRAME};
 use crate::io::{AudioSink, AudioSource};
 use crate::negotiate::{Negotiated, ReceiveMap};
 use crate::rtcp::{Schedule, WallClock, goodbye, report, round_trip};
-use crate::transport::{Component, Inbound, RtcpItem, Transport, TransportCounters};
+use crate::transport::{LocalSocket, RtcpItem, Transport, TransportCounters, TransportOutput};
 use liveness::{Liveness, Pulse};
 use receiving::Receiver;
 use sending::Sender;
@@ -117,6 +118,7 @@ impl MediaSession {
     pub fn listen(&mut self, now: Instant, receive: ReceiveMap) {
         if self.phase == Phase::New {
             self.phase = Phase::Listening;
+            self.transport.set_receive(receive.clone());
             self.receive = receive;
             self.start_clock(now);
         }
@@ -145,6 +147,7 @@ impl MediaSession {
             negotiated.remote_rtcp,
             negotiated.rtcp_mux,
         );
+        self.transport.set_receive(negotiated.receive.clone());
         self.receive = negotiated.receive.clone();
         let receives = negotiated.direction.receives();
         if !receives {
@@ -162,44 +165,59 @@ impl MediaSession {
         self.next_tick.get_or_insert(now);
     }
 
-    /// A datagram came in at one of the call's ports.
+    /// A socket for this call is open. The first of each component is the one a peer without ICE is told.
+    pub fn add_socket(&mut self, now: Instant, socket: LocalSocket) {
+        self.transport.add_socket(now, socket);
+    }
+
+    /// A socket of this call is gone, with the network it was on.
+    pub fn remove_socket(&mut self, now: Instant, address: SocketAddr) {
+        self.transport.remove_socket(now, address);
+    }
+
+    /// A datagram came in at the call's socket `local`.
     pub fn handle_datagram(
         &mut self,
         now: Instant,
-        component: Component,
+        local: SocketAddr,
         from: SocketAddr,
         bytes: &[u8],
     ) {
-        match self.phase {
-            Phase::New | Phase::Closed => return,
-            Phase::Listening | Phase::Running => {}
+        if self.phase == Phase::Closed {
+            return;
         }
-        let inbound = self
-            .transport
-            .handle(now, component, from, bytes, &self.receive);
-        match inbound {
-            Some(Inbound::Rtp(packet)) => {
-                self.pulse(now, Pulse::Rtp);
-                // Who is held by us may send on for a while: it is alive, but not heard.
-                if self
-                    .negotiated
-                    .as_ref()
-                    .is_none_or(|n| n.direction.receives())
-                {
-                    let key = self.receiver.handle(now, &packet, &self.receive);
-                    if let Some(key) = key {
-                        self.event(MediaEvent::Dtmf(key));
+        self.transport.handle_datagram(now, local, from, bytes);
+        self.drain(now);
+    }
+
+    /// Takes what the transport has ready.
+    fn drain(&mut self, now: Instant) {
+        while let Some(output) = self.transport.poll_output() {
+            match output {
+                TransportOutput::Send(datagram) => self.output(Output::Transmit(datagram)),
+                // Nothing was offered: whoever knows this port already is not our peer.
+                TransportOutput::Rtp(_) | TransportOutput::Rtcp(..) if self.phase == Phase::New => {
+                }
+                TransportOutput::Rtp(packet) => self.handle_rtp(now, &packet),
+                TransportOutput::Rtcp(items, length) => {
+                    self.schedule.count(length);
+                    self.pulse(now, Pulse::Rtcp);
+                    for item in &items {
+                        self.handle_rtcp(now, item);
                     }
                 }
             }
-            Some(Inbound::Rtcp(items)) => {
-                self.schedule.count(bytes.len());
-                self.pulse(now, Pulse::Rtcp);
-                for item in &items {
-                    self.handle_rtcp(now, item);
-                }
-            }
-            None => {}
+        }
+    }
+
+    fn handle_rtp(&mut self, now: Instant, packet: &Packet) {
+        self.pulse(now, Pulse::Rtp);
+        let receives = |n: &Negotiated| n.direction.receives();
+        // Who is held by us may send on for a while: it is alive, but not heard.
+        if self.negotiated.as_ref().is_none_or(receives)
+            && let Some(key) = self.receiver.handle(now, packet, &self.receive)
+        {
+            self.event(MediaEvent::Dtmf(key));
         }
     }
 
@@ -295,11 +313,11 @@ impl MediaSession {
         }
         let sent = self.sender.tick(due, sends.then_some(&frame));
         for packet in sent.packets {
-            if let Some(datagram) = self.transport.send_rtp(&packet) {
+            if self.transport.send_rtp(&packet) {
                 self.sender.count(&packet);
-                self.output(Output::Transmit(datagram));
             }
         }
+        self.drain(due);
         if let Some(key) = sent.key {
             self.event(MediaEvent::DtmfSent(key));
         }
@@ -310,9 +328,8 @@ impl MediaSession {
         let reports = self.receiver.reports(now);
         if let Some(bytes) = report(self.sender.ssrc(), &self.cname, sender, reports) {
             self.schedule.count(bytes.len());
-            if let Some(datagram) = self.transport.send_rtcp(bytes) {
-                self.output(Output::Transmit(datagram));
-            }
+            self.transport.send_rtcp(bytes);
+            self.drain(now);
         }
     }
 
@@ -425,9 +442,9 @@ impl MediaSession {
             let sender = self.sender.info(now, self.wall.ntp(now));
             let reports = self.receiver.reports(now);
             let bytes = goodbye(self.sender.ssrc(), &self.cname, sender, reports);
-            let datagram = bytes.and_then(|bytes| self.transport.send_rtcp(bytes));
-            if let Some(datagram) = datagram {
-                self.output(Output::Transmit(datagram));
+            if let Some(bytes) = bytes {
+                self.transport.send_rtcp(bytes);
+                self.drain(now);
             }
         }
         self.phase = Phase::Closed;

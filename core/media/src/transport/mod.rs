@@ -4,8 +4,11 @@
 //! of each; ICE, SDES and DTLS join as further variants without the session noticing.
 
 mod demux;
+mod fixed;
 mod latch;
+mod wire;
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -15,57 +18,37 @@ use rtc_shared::marshal::Marshal;
 
 pub(crate) use demux::RtcpItem;
 use demux::{Kind, classify, parse_rtcp, parse_rtp};
-use latch::{Latch, Verdict};
+use fixed::FixedPath;
+use latch::Verdict;
+pub use wire::{Component, Datagram, LocalSocket, StreamCommand, StreamId, StreamInput};
 
 use crate::negotiate::ReceiveMap;
 
-/// Which of a stream's two ports.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub enum Component {
-    /// Media; also RTCP when it is multiplexed (RFC 5761).
-    Rtp,
-    /// RTCP on its own port.
-    Rtcp,
-}
-
-/// A datagram to send.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Datagram {
-    /// From which local port.
-    pub component: Component,
-    /// To whom.
-    pub to: SocketAddr,
-    /// The whole payload of the UDP datagram.
-    pub bytes: Vec<u8>,
-}
+/// Outputs kept for a caller that does not fetch them; beyond this the oldest go.
+const MAX_OUTPUTS: usize = 512;
+/// Sockets of one transport: two components on a handful of interfaces.
+const MAX_SOCKETS: usize = 16;
 
 /// How the way to the peer is found.
-#[non_exhaustive]
-pub(crate) enum Connectivity {
+enum Connectivity {
     /// The signalled addresses, corrected by where packets really come from.
     Fixed(Box<FixedPath>),
 }
 
 /// What protects the packets.
-#[non_exhaustive]
-pub(crate) enum Protection {
+enum Protection {
     /// Nothing: RTP/AVP.
     Plain,
 }
 
-/// Signalled and learnt addresses of a peer without ICE.
-#[derive(Debug, Default)]
-pub(crate) struct FixedPath {
-    rtp: Latch,
-    rtcp: Latch,
-}
-
-/// What a datagram turned out to be.
-pub(crate) enum Inbound {
+/// What a transport wants done or known.
+pub(crate) enum TransportOutput {
+    /// Send this.
+    Send(Datagram),
     /// Media, from the source that is listened to.
     Rtp(Packet),
-    /// Control.
-    Rtcp(Vec<RtcpItem>),
+    /// Control, and the length of the compound.
+    Rtcp(Vec<RtcpItem>, usize),
 }
 
 /// Datagrams that were not used, by why.
@@ -75,15 +58,18 @@ pub struct TransportCounters {
     pub malformed: u64,
     /// RTP with a payload type that was not agreed on.
     pub unknown_payload: u64,
-    /// From an address that is not the peer's.
+    /// From an address that is not the peer's, or to a socket that is not ours.
     pub foreign: u64,
 }
 
 /// One m-line's transport. Sans-IO: datagrams in, datagrams out.
 pub(crate) struct Transport {
+    sockets: Vec<LocalSocket>,
     connectivity: Connectivity,
     protection: Protection,
     rtcp_mux: bool,
+    receive: ReceiveMap,
+    outputs: VecDeque<TransportOutput>,
     pub(crate) counters: TransportCounters,
 }
 
@@ -91,125 +77,158 @@ impl Transport {
     /// A plain transport that knows nobody yet.
     pub(crate) fn plain() -> Self {
         Self {
+            sockets: Vec::new(),
             connectivity: Connectivity::Fixed(Box::default()),
             protection: Protection::Plain,
             rtcp_mux: false,
+            receive: ReceiveMap::new(),
+            outputs: VecDeque::new(),
             counters: TransportCounters::default(),
         }
+    }
+
+    /// A socket is open. The first of each component is the one that a peer without ICE is told.
+    pub(crate) fn add_socket(&mut self, _now: Instant, socket: LocalSocket) {
+        if self.sockets.len() < MAX_SOCKETS && !self.sockets.contains(&socket) {
+            self.sockets.push(socket);
+        }
+    }
+
+    /// A socket is gone.
+    pub(crate) fn remove_socket(&mut self, _now: Instant, address: SocketAddr) {
+        self.sockets.retain(|socket| socket.address != address);
+    }
+
+    /// The payload types that may arrive.
+    pub(crate) fn set_receive(&mut self, receive: ReceiveMap) {
+        self.receive = receive;
     }
 
     /// Sets, or changes, where the peer said it is.
     pub(crate) fn set_remote(&mut self, rtp: SocketAddr, rtcp: SocketAddr, rtcp_mux: bool) {
         self.rtcp_mux = rtcp_mux;
         match &mut self.connectivity {
-            Connectivity::Fixed(path) => {
-                path.rtp.set_signalled(rtp);
-                path.rtcp.set_signalled(rtcp);
-            }
+            Connectivity::Fixed(path) => path.set_signalled(rtp, rtcp),
         }
     }
 
-    /// Takes a datagram; `None` when it is not for us. `known`: the payload types agreed on.
-    pub(crate) fn handle(
+    /// Takes a datagram that came to our socket `local`.
+    pub(crate) fn handle_datagram(
         &mut self,
         now: Instant,
-        component: Component,
+        local: SocketAddr,
         from: SocketAddr,
         bytes: &[u8],
-        known: &ReceiveMap,
-    ) -> Option<Inbound> {
-        let bytes = match self.protection {
-            Protection::Plain => {
-                Bytes::copy_from_slice(bytes.get(..demux::MAX_DATAGRAM.min(bytes.len()))?)
-            }
-        };
-        let inbound = match classify(&bytes) {
-            Kind::Rtp if component == Component::Rtp => self.handle_rtp(now, from, bytes, known),
-            Kind::Rtcp => self.handle_rtcp(now, component, from, &bytes),
-            Kind::Rtp | Kind::Other => Err(Unused::Malformed),
-        };
-        match inbound {
-            Ok(inbound) => return Some(inbound),
+    ) {
+        match self.inbound(now, local, from, bytes) {
+            Ok(output) => self.output(output),
             Err(Unused::Malformed) => self.counters.malformed += 1,
             Err(Unused::UnknownPayload) => self.counters.unknown_payload += 1,
             Err(Unused::Foreign) => self.counters.foreign += 1,
         }
-        None
     }
 
-    fn handle_rtp(
+    fn inbound(
+        &mut self,
+        now: Instant,
+        local: SocketAddr,
+        from: SocketAddr,
+        bytes: &[u8],
+    ) -> Result<TransportOutput, Unused> {
+        let socket = self.sockets.iter().find(|socket| socket.address == local);
+        let component = socket.ok_or(Unused::Foreign)?.component;
+        let bytes = match self.protection {
+            Protection::Plain => {
+                let kept = bytes.get(..demux::MAX_DATAGRAM.min(bytes.len()));
+                Bytes::copy_from_slice(kept.unwrap_or_default())
+            }
+        };
+        match classify(&bytes) {
+            Kind::Rtp if component == Component::Rtp => self.inbound_rtp(now, from, bytes),
+            Kind::Rtcp => self.inbound_rtcp(now, component, from, &bytes),
+            Kind::Rtp | Kind::Other => Err(Unused::Malformed),
+        }
+    }
+
+    fn inbound_rtp(
         &mut self,
         now: Instant,
         from: SocketAddr,
         bytes: Bytes,
-        known: &ReceiveMap,
-    ) -> Result<Inbound, Unused> {
+    ) -> Result<TransportOutput, Unused> {
         let packet = parse_rtp(bytes).ok_or(Unused::Malformed)?;
-        if !known.contains_key(&packet.header.payload_type) {
+        if !self.receive.contains_key(&packet.header.payload_type) {
             return Err(Unused::UnknownPayload);
         }
         match &mut self.connectivity {
-            Connectivity::Fixed(path) => match path.rtp.handle(now, from, packet.header.ssrc) {
-                Verdict::Peer => Ok(Inbound::Rtp(packet)),
+            Connectivity::Fixed(path) => match path.handle_rtp(now, from, packet.header.ssrc) {
+                Verdict::Peer => Ok(TransportOutput::Rtp(packet)),
                 Verdict::Stranger => Err(Unused::Foreign),
             },
         }
     }
 
-    fn handle_rtcp(
+    fn inbound_rtcp(
         &mut self,
         now: Instant,
         component: Component,
         from: SocketAddr,
         bytes: &[u8],
-    ) -> Result<Inbound, Unused> {
+    ) -> Result<TransportOutput, Unused> {
         let items = parse_rtcp(bytes).ok_or(Unused::Malformed)?;
         let ssrc = items.first().map_or(0, RtcpItem::ssrc);
         match &mut self.connectivity {
-            Connectivity::Fixed(path) => {
-                let verdict = match component {
-                    // Multiplexed control comes from where the media comes from, or it is not the peer's;
-                    // it never moves the media.
-                    Component::Rtp => path.rtp.judge(from),
-                    Component::Rtcp => path.rtcp.handle(now, from, ssrc),
-                };
-                match verdict {
-                    Verdict::Peer => Ok(Inbound::Rtcp(items)),
-                    Verdict::Stranger => Err(Unused::Foreign),
-                }
-            }
+            Connectivity::Fixed(path) => match path.handle_rtcp(now, component, from, ssrc) {
+                Verdict::Peer => Ok(TransportOutput::Rtcp(items, bytes.len())),
+                Verdict::Stranger => Err(Unused::Foreign),
+            },
         }
     }
 
-    /// The datagram for a media packet; `None` while there is nobody to send to.
-    pub(crate) fn send_rtp(&mut self, packet: &Packet) -> Option<Datagram> {
-        let to = match &self.connectivity {
-            Connectivity::Fixed(path) => path.rtp.target()?,
-        };
+    /// Sends a media packet; `false` while there is nobody to send to.
+    pub(crate) fn send_rtp(&mut self, packet: &Packet) -> bool {
         let bytes = match self.protection {
-            Protection::Plain => packet.marshal().ok()?.to_vec(),
+            Protection::Plain => packet.marshal().map(|bytes| bytes.to_vec()),
         };
-        Some(Datagram {
-            component: Component::Rtp,
-            to,
-            bytes,
-        })
+        bytes.is_ok_and(|bytes| self.send(Component::Rtp, bytes))
     }
 
-    /// The datagram for a compound control packet.
-    pub(crate) fn send_rtcp(&mut self, compound: Vec<u8>) -> Option<Datagram> {
-        let (component, to) = match &self.connectivity {
-            Connectivity::Fixed(path) if self.rtcp_mux => (Component::Rtp, path.rtp.target()?),
-            Connectivity::Fixed(path) => (Component::Rtcp, path.rtcp.target()?),
+    /// Sends a compound control packet; `false` while there is nobody to send to.
+    pub(crate) fn send_rtcp(&mut self, compound: Vec<u8>) -> bool {
+        let component = if self.rtcp_mux {
+            Component::Rtp
+        } else {
+            Component::Rtcp
         };
         let bytes = match self.protection {
             Protection::Plain => compound,
         };
-        Some(Datagram {
-            component,
-            to,
-            bytes,
-        })
+        self.send(component, bytes)
+    }
+
+    fn send(&mut self, component: Component, bytes: Vec<u8>) -> bool {
+        let to = match &self.connectivity {
+            Connectivity::Fixed(path) => path.target(component),
+        };
+        let of_component = |socket: &&LocalSocket| socket.component == component;
+        let from = self.sockets.iter().find(of_component);
+        let (Some(from), Some(to)) = (from.map(|socket| socket.address), to) else {
+            return false;
+        };
+        self.output(TransportOutput::Send(Datagram { from, to, bytes }));
+        true
+    }
+
+    /// What is to be done; to be fetched after every other call, until `None`.
+    pub(crate) fn poll_output(&mut self) -> Option<TransportOutput> {
+        self.outputs.pop_front()
+    }
+
+    fn output(&mut self, output: TransportOutput) {
+        if self.outputs.len() >= MAX_OUTPUTS {
+            self.outputs.pop_front();
+        }
+        self.outputs.push_back(output);
     }
 }
 

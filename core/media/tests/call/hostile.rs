@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tandem_media::{Capabilities, Component};
+use tandem_media::Capabilities;
 
-use crate::link::{Call, Weather, alice_address};
+use crate::link::{Call, Weather, alice_address, bob_address};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -17,8 +17,9 @@ proptest! {
     ) {
         let mut call = Call::up(1, Weather::default(), &Capabilities::default());
         for (rtcp, bytes) in packets {
-            let component = if rtcp { Component::Rtcp } else { Component::Rtp };
-            call.bob.session.handle_datagram(call.now, component, alice_address(), &bytes);
+            let mut local = bob_address();
+            local.set_port(local.port() + u16::from(rtcp));
+            call.bob.session.handle_datagram(call.now, local, alice_address(), &bytes);
             call.run(Duration::from_millis(7));
         }
     }
@@ -40,7 +41,7 @@ proptest! {
             }
             bytes.truncate(bytes.len().saturating_sub(cut / 4).max(1));
             let from = SocketAddr::from(([192, 0, 2, (n % 4) as u8], 4000));
-            call.bob.session.handle_datagram(call.now, Component::Rtp, from, &bytes);
+            call.bob.session.handle_datagram(call.now, bob_address(), from, &bytes);
             call.run(Duration::from_millis(20));
         }
         let (alice, bob) = (call.alice.session.stats(), call.bob.session.stats());
@@ -58,7 +59,7 @@ proptest! {
             bytes.extend(stamp.to_be_bytes());
             bytes.extend(ssrc.to_be_bytes());
             bytes.resize(12 + length, 0x5a);
-            call.bob.session.handle_datagram(call.now, Component::Rtp, alice_address(), &bytes);
+            call.bob.session.handle_datagram(call.now, bob_address(), alice_address(), &bytes);
             call.run(Duration::from_millis(11));
         }
         prop_assert!(call.bob.heard().iter().all(|s| s.is_finite()));

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tandem_media::io::{AudioSink, AudioSource};
-use tandem_media::{Component, Frame, MediaEvent, MediaSession, Output, SessionConfig};
+use tandem_media::{
+    Component, Datagram, Frame, LocalSocket, MediaEvent, MediaSession, Output, SessionConfig,
+};
 use tandem_types::{Entropy, SeededEntropy};
 
 use crate::speech::Speech;
@@ -42,6 +44,8 @@ pub struct Side {
     /// Everything sent: when, where from, and the bytes.
     pub sent: Vec<(Duration, Component, Vec<u8>)>,
     pub address: SocketAddr,
+    /// Where the other side sees its RTP come from.
+    pub outside: SocketAddr,
 }
 
 impl Side {
@@ -72,7 +76,7 @@ pub struct Call {
     pub alice: Side,
     pub bob: Side,
     pub weather: Weather,
-    flying: BTreeMap<(Instant, u64), (bool, Component, Vec<u8>)>,
+    flying: BTreeMap<(Instant, u64), (bool, Datagram)>,
     sequence: u64,
     dice: SeededEntropy,
 }
@@ -85,11 +89,8 @@ pub fn bob_address() -> SocketAddr {
     SocketAddr::from(([192, 0, 2, 2], 5000))
 }
 
-fn port(of: SocketAddr, component: Component) -> SocketAddr {
-    match component {
-        Component::Rtp => of,
-        Component::Rtcp => SocketAddr::new(of.ip(), of.port() + 1),
-    }
+fn next_port(of: SocketAddr) -> SocketAddr {
+    SocketAddr::new(of.ip(), of.port() + 1)
 }
 
 fn side(now: Instant, seed: u64, source: Box<dyn AudioSource>, address: SocketAddr) -> Side {
@@ -101,12 +102,28 @@ fn side(now: Instant, seed: u64, source: Box<dyn AudioSource>, address: SocketAd
     };
     let wall = Duration::from_secs(1_790_000_000);
     let entropy = Box::new(SeededEntropy::new(seed));
+    let mut session = MediaSession::new(now, wall, config, entropy);
+    for (component, address) in [
+        (Component::Rtp, address),
+        (Component::Rtcp, next_port(address)),
+    ] {
+        let rank = 0;
+        session.add_socket(
+            now,
+            LocalSocket {
+                component,
+                address,
+                rank,
+            },
+        );
+    }
     Side {
-        session: MediaSession::new(now, wall, config, entropy),
+        session,
         heard,
         events: Vec::new(),
         sent: Vec::new(),
         address,
+        outside: address,
     }
 }
 
@@ -143,15 +160,13 @@ impl Call {
             };
             self.now = self.now.max(next);
             if packet == Some(next) {
-                let (_, (to_bob, component, bytes)) = self.flying.pop_first().unwrap();
-                let (from, side) = if to_bob {
-                    (self.alice.address, &mut self.bob)
+                let (_, (to_bob, Datagram { from, to, bytes })) = self.flying.pop_first().unwrap();
+                let side = if to_bob {
+                    &mut self.bob
                 } else {
-                    (self.bob.address, &mut self.alice)
+                    &mut self.alice
                 };
-                let from = port(from, component);
-                side.session
-                    .handle_datagram(self.now, component, from, &bytes);
+                side.session.handle_datagram(self.now, to, from, &bytes);
             } else {
                 self.alice.session.handle_timeout(self.now);
                 self.bob.session.handle_timeout(self.now);
@@ -173,18 +188,25 @@ impl Call {
                 match output {
                     Output::Event(event) => side.events.push((since, event)),
                     Output::Transmit(datagram) => {
-                        side.sent
-                            .push((since, datagram.component, datagram.bytes.clone()));
+                        let component = if datagram.from == side.address {
+                            Component::Rtp
+                        } else {
+                            Component::Rtcp
+                        };
+                        side.sent.push((since, component, datagram.bytes.clone()));
                         let lost = self.dice.below(100) < self.weather.loss_percent;
                         let extra = self.dice.below(self.weather.jitter_ms * 1000 + 1);
                         if lost || self.weather.broken {
                             continue;
                         }
+                        let mut datagram = datagram;
+                        if component == Component::Rtp {
+                            datagram.from = side.outside;
+                        }
                         let flight = self.weather.delay_ms * 1000 + extra;
                         let at = now + Duration::from_micros(flight);
                         self.sequence += 1;
-                        let packet = (to_bob, datagram.component, datagram.bytes);
-                        self.flying.insert((at, self.sequence), packet);
+                        self.flying.insert((at, self.sequence), (to_bob, datagram));
                     }
                 }
             }

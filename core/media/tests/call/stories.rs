@@ -340,7 +340,7 @@ fn a_change_of_codec_keeps_the_stream_unless_the_clock_changes() {
 fn media_follows_a_peer_behind_a_nat() {
     let mut call = Call::up(141, CLEAN, &Capabilities::default());
     // Bob's packets come from an address he did not know of.
-    call.bob.address = std::net::SocketAddr::from(([203, 0, 113, 9], 61_000));
+    call.bob.outside = std::net::SocketAddr::from(([203, 0, 113, 9], 61_000));
     call.run(seconds(1));
     while call.alice.session.poll_output().is_some() {}
     call.now += Duration::from_millis(20);
@@ -352,7 +352,7 @@ fn media_follows_a_peer_behind_a_nat() {
         }
     }
     assert!(
-        !to.is_empty() && to.iter().all(|to| *to == call.bob.address),
+        !to.is_empty() && to.iter().all(|to| *to == call.bob.outside),
         "{to:?}"
     );
 }
