@@ -6,6 +6,7 @@
 mod advisories;
 mod bindings;
 mod demo;
+mod fuzz;
 mod namespace;
 mod needs;
 mod peers;
@@ -38,6 +39,11 @@ usage: cargo xtask COMMAND [OPTIONS]
       --list              name the suites and what they check
       -v, --verbose       show what the suites print while they run
                           `contract` (Kotlin and Swift), `bindings` and `size` run only when named
+
+  fuzz [TARGET [SECONDS]] try a reader of what the network sends with inputs that nobody thought of, for a
+                          minute or as long as said; `all` for every one; alone it names them. Needs no
+                          other compiler. What it found is kept in target/fuzz/
+  fuzz TARGET FILE        try one input, such as one that broke something
 
   bindings                generate Kotlin (into target/bindings) and Swift (into bindings/swift)
       --check             only say whether the Swift that is checked in is up to date
@@ -75,6 +81,7 @@ fn main() -> ExitCode {
         Some("test") => suites::command(&rest),
         Some("bindings") => bindings::command(&rest),
         Some("size") => size::command(&rest),
+        Some("fuzz") => fuzz::command(&rest),
         Some("check-targets") => targets::command(&rest),
         Some("third-party") => third_party::command(&rest),
         Some("install") => needs::command(&rest),

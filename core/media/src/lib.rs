@@ -13,6 +13,9 @@ mod codecs;
 pub mod devices;
 mod dsp;
 mod frame;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 #[allow(dead_code, reason = "relays use what reflexive candidates do not")]
 pub mod gather;
 pub mod io;

@@ -2,6 +2,7 @@
 
 mod bindings;
 mod dependencies;
+mod fuzz;
 mod phones;
 mod rust;
 
@@ -36,6 +37,7 @@ fn all() -> Vec<Suite> {
         dependencies::SUITES,
         phones::SUITES,
         bindings::SUITES,
+        fuzz::SUITES,
     ] {
         suites.extend(group);
     }

@@ -9,7 +9,7 @@ use rtc_rtp::packet::Packet;
 use rtc_shared::marshal::Unmarshal;
 
 /// No datagram of a voice call is larger; what is, is cut and then found damaged.
-pub(super) const MAX_DATAGRAM: usize = 2048;
+pub(crate) const MAX_DATAGRAM: usize = 2048;
 /// Packets looked at in one compound.
 const MAX_RTCP_PACKETS: usize = 16;
 
@@ -20,7 +20,7 @@ const GOODBYE: u8 = 203;
 
 /// What a datagram looks like.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A media packet.
     Rtp,
     /// A control packet.
@@ -30,7 +30,7 @@ pub(super) enum Kind {
 }
 
 /// Looks at the first two bytes.
-pub(super) fn classify(bytes: &[u8]) -> Kind {
+pub(crate) fn classify(bytes: &[u8]) -> Kind {
     match bytes {
         [128..=191, 192..=223, ..] => Kind::Rtcp,
         [128..=191, _, ..] if bytes.len() >= RTP_HEADER => Kind::Rtp,
@@ -39,8 +39,30 @@ pub(super) fn classify(bytes: &[u8]) -> Kind {
 }
 
 /// Reads a media packet; `None` if it is damaged or empty.
-pub(super) fn parse_rtp(mut bytes: Bytes) -> Option<Packet> {
-    Packet::unmarshal(&mut bytes).ok()
+pub(crate) fn parse_rtp(bytes: Bytes) -> Option<Packet> {
+    let mut packet = Packet::unmarshal(&mut bytes.clone()).ok()?;
+    // The library calls payload what the elements of an extension did not take. An element with the id 15
+    // ends its reading (RFC 8285 §4.2), and one longer than its block takes payload; the length of the block
+    // is what counts (RFC 3550 §5.3.1).
+    let payload = bytes.slice(payload_start(&bytes)?..);
+    let padding = match packet.header.padding {
+        true => usize::from(*payload.last()?),
+        false => 0,
+    };
+    packet.payload = payload.slice(..payload.len().checked_sub(padding)?);
+    Some(packet)
+}
+
+/// Where the header ends, its sources and its extension included; `None` if that is not within the packet.
+fn payload_start(packet: &[u8]) -> Option<usize> {
+    let first = *packet.first()?;
+    let sources = RTP_HEADER + 4 * usize::from(first & 0x0f);
+    let mut start = sources;
+    if first & 0x10 != 0 {
+        let words = packet.get(sources + 2..)?.first_chunk::<2>()?;
+        start += 4 + 4 * usize::from(u16::from_be_bytes(*words));
+    }
+    (start <= packet.len()).then_some(start)
 }
 
 /// The parts of RTCP that matter to a call.
@@ -58,7 +80,7 @@ pub(crate) enum RtcpItem {
 
 impl RtcpItem {
     /// Who wrote it.
-    pub(super) fn ssrc(&self) -> u32 {
+    pub(crate) fn ssrc(&self) -> u32 {
         match self {
             Self::Sender(report) => report.ssrc,
             Self::Receiver(report) => report.ssrc,
@@ -78,7 +100,7 @@ impl RtcpItem {
 }
 
 /// Reads a compound (RFC 3550 §6.1) or reduced-size (RFC 5506) packet; `None` if any part is damaged.
-pub(super) fn parse_rtcp(bytes: &[u8]) -> Option<Vec<RtcpItem>> {
+pub(crate) fn parse_rtcp(bytes: &[u8]) -> Option<Vec<RtcpItem>> {
     let mut rest = bytes;
     let mut items = Vec::new();
     while !rest.is_empty() {

@@ -3,7 +3,7 @@
 //! A transport is one [`Connectivity`] times one [`Protection`]. Fixed addresses and plain RTP are the first
 //! of each; ICE, SDES and DTLS join as further variants without the session noticing.
 
-mod demux;
+pub(crate) mod demux;
 mod fixed;
 #[expect(dead_code, reason = "joined to the transport next")]
 mod ice;

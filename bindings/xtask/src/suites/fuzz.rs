@@ -1,0 +1,54 @@
+//! The fuzz targets, a minute each.
+
+use super::{Context, Suite};
+use crate::fuzz::{self, Corpus, Fuzzer};
+use crate::needs;
+use crate::summary::Row;
+
+pub const SUITES: &[Suite] = &[Suite {
+    name: "fuzz",
+    about: "what the network may send, a minute for each reader of it",
+    heavy: true,
+    run,
+}];
+
+const SECONDS_EACH: u64 = 60;
+/// The machines of CI have two processors.
+const AT_ONCE: usize = 2;
+
+fn run(context: &Context) -> Row {
+    if let Err(why) = needs::ensure(needs::BUILD) {
+        return Row::skipped(why);
+    }
+    let fuzzer = match Fuzzer::build(&|run| context.run(run)) {
+        Ok(fuzzer) => fuzzer,
+        Err(why) => return Row::check(false, why),
+    };
+    let all = fuzz::all(&fuzzer, SECONDS_EACH, AT_ONCE, Corpus::Fresh);
+    let mut row = Row::default();
+    let mut broken = Vec::new();
+    for ran in &all {
+        // A target that tried next to nothing has not been fuzzed.
+        match &ran.crash {
+            None if ran.executions >= 1000 => row.passed += 1,
+            None => {
+                row.failed += 1;
+                broken.push(format!(
+                    "{} tried only {} inputs",
+                    ran.target, ran.executions
+                ));
+            }
+            Some(crash) => {
+                row.failed += 1;
+                println!("---- {}\n{crash}", ran.target);
+                broken.push(ran.target.clone());
+            }
+        }
+    }
+    let executions: u64 = all.iter().map(|ran| ran.executions).sum();
+    row.reason = match broken.is_empty() {
+        true => format!("{executions} inputs tried"),
+        false => broken.join("; "),
+    };
+    row
+}
