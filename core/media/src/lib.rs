@@ -39,7 +39,9 @@ pub use frame::{
     FRAME_DURATION, FRAME_SAMPLES, Frame, LevelMeter, SAMPLE_RATE, SAMPLES_PER_MS, SILENCE_DBOV,
     SILENT_FRAME,
 };
-pub use negotiate::{Capabilities, LocalTransport, NegotiateError, Negotiated};
+pub use negotiate::{
+    AgreedSecurity, Capabilities, LocalTransport, NegotiateError, Negotiated, Protection, RemoteIce,
+};
 pub use session::{
     DtmfError, MediaEvent, MediaSession, Output, QualitySample, SessionConfig, StartError,
 };

@@ -94,21 +94,13 @@ fn audio(address: &str, port: u16, direction: Direction) -> Stream {
         kind: StreamKind::Known(MediaKind::Audio),
         direction,
         codecs: vec![pcmu()],
-        transport: Some(TransportDescription {
-            rtp,
-            rtcp,
-            rtcp_mux: false,
-            security: Security::Plain,
-            ice: None,
-        }),
+        transport: Some(TransportDescription::plain(rtp, rtcp)),
         packet_ms: Some(20),
     }
 }
 
 fn one(stream: Stream) -> MediaDescription {
-    MediaDescription {
-        streams: vec![stream],
-    }
+    MediaDescription::of(vec![stream])
 }
 
 fn directions(media: &MediaDescription) -> Vec<Direction> {

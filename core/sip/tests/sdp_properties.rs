@@ -74,15 +74,22 @@ fn security() -> impl Strategy<Value = Security> {
     let setup = prop_oneof![
         Just(DtlsSetup::Active),
         Just(DtlsSetup::ActPass),
-        Just(DtlsSetup::Passive)
+        Just(DtlsSetup::Passive),
+        Just(DtlsSetup::HoldConn)
     ];
     prop_oneof![
         Just(Security::Plain),
         vec(key, 1..4).prop_map(|keys| Security::Sdes { keys }),
-        (setup, vec(fingerprint, 1..3)).prop_map(|(setup, fingerprints)| Security::Dtls {
+        (
             setup,
-            fingerprints
-        }),
+            vec(fingerprint, 1..3),
+            proptest::option::of("[A-Za-z0-9+/_-]{20,255}")
+        )
+            .prop_map(|(setup, fingerprints, tls_id)| Security::Dtls {
+                setup,
+                fingerprints,
+                tls_id,
+            }),
     ]
 }
 
@@ -92,17 +99,21 @@ fn ice(lite: bool) -> impl Strategy<Value = Option<IceDescription>> {
         "[a-zA-Z0-9+/]{4,20}",
         "[a-zA-Z0-9+/]{22,40}",
         vec(candidate, 0..5),
+        any::<[bool; 3]>(),
     );
-    proptest::option::of(
-        description.prop_map(
-            move |(username_fragment, password, candidates)| IceDescription {
+    proptest::option::of(description.prop_map(
+        move |(username_fragment, password, candidates, [trickle, ice2, end_of_candidates])| {
+            IceDescription {
                 username_fragment,
                 password: Pii::new(password),
                 candidates,
                 lite,
-            },
-        ),
-    )
+                trickle,
+                ice2,
+                end_of_candidates,
+            }
+        },
+    ))
 }
 
 /// Where RTCP goes, given RTP: the next port, another one, another machine, or both.
@@ -120,13 +131,19 @@ fn with_rtcp() -> impl Strategy<Value = (SocketAddr, SocketAddr)> {
 }
 
 fn transport(lite: bool) -> impl Strategy<Value = TransportDescription> {
-    (with_rtcp(), any::<bool>(), security(), ice(lite)).prop_map(
-        |((rtp, rtcp), rtcp_mux, security, ice)| TransportDescription {
-            rtp,
-            rtcp,
-            rtcp_mux,
-            security,
-            ice,
+    (with_rtcp(), any::<[bool; 5]>(), security(), ice(lite)).prop_map(
+        |((rtp, rtcp), [mux, mux_only, feedback, opportunistic, ice_mismatch], security, ice)| {
+            TransportDescription {
+                rtp,
+                rtcp,
+                rtcp_mux: mux,
+                rtcp_mux_only: mux && mux_only,
+                feedback,
+                opportunistic: opportunistic && security != Security::Plain,
+                security,
+                ice,
+                ice_mismatch,
+            }
         },
     )
 }
@@ -175,11 +192,28 @@ fn stream(lite: bool) -> impl Strategy<Value = Stream> {
     prop_oneof![3 => live, 1 => rejected]
 }
 
-/// Every description that SDP can express. ICE-lite is a property of the writer, so of all its streams.
+/// Every description that SDP can express. ICE-lite is a property of the writer, so of all its streams; ids
+/// are unlike each other, and those of live streams may be in a group.
 fn description() -> impl Strategy<Value = MediaDescription> {
     any::<bool>()
-        .prop_flat_map(|lite| vec(stream(lite), 0..5))
-        .prop_map(|streams| MediaDescription { streams })
+        .prop_flat_map(|lite| (vec(stream(lite), 0..5), vec(0..3_usize, 5)))
+        .prop_map(|(mut streams, group_of)| {
+            let mut groups = vec![Vec::new(); 3];
+            for (index, stream) in streams.iter_mut().enumerate() {
+                let Some(mid) = &mut stream.mid else { continue };
+                mid.push_str(&index.to_string());
+                if stream.transport.is_some() {
+                    groups[group_of[index]].push(mid.clone());
+                }
+            }
+            // The last third stays alone.
+            groups.truncate(2);
+            groups.retain(|group| !group.is_empty());
+            MediaDescription {
+                streams,
+                bundles: groups,
+            }
+        })
 }
 
 /// Text of lines that look like SDP, mostly right: about half of it can be read, most of that has live
@@ -189,9 +223,9 @@ fn nearly_sdp() -> impl Strategy<Value = String> {
                   (0|8|96)( [0-9]{1,3}){0,4}";
     let odd_m_line = "m=(audio|image|x) [0-9]{1,5} (RTP/AVP|udptl|TCP/TLS)( [0-9a-z*]{1,3}){0,3}";
     let mapped = "a=(rtpmap|fmtp):(0|8|96|101) [a-zA-Z0-9/ ;=]{0,12}";
-    let secured = "a=(crypto:[0-9]{1,2}|fingerprint:sha-256|setup:|ice-ufrag:|ice-pwd:) \
+    let secured = "a=(crypto:[0-9]{1,2}|fingerprint:sha-256|setup:|tls-id:|ice-ufrag:|ice-pwd:) \
                    ?[A-Fa-f0-9: ]{0,24}";
-    let other = "a=(rtcp|candidate|ptime|mid|sendonly|inactive|rtcp-mux|ice-lite):?[ -~]{0,20}";
+    let other = "a=(rtcp|candidate|ptime|mid|group:BUNDLE|bundle-only|sendonly|inactive|rtcp-mux|ice-lite):?[ -~]{0,20}";
     let line = prop_oneof![
         12 => m_line,
         3 => odd_m_line,
@@ -286,14 +320,14 @@ proptest! {
 
     #[test]
     fn no_value_can_begin_a_line_of_its_own(evil in "[\\r\\n\\x00 a-z=:]{0,20}", ip in address()) {
-        let media = MediaDescription { streams: vec![Stream {
+        let media = MediaDescription::of(vec![Stream {
             mid: Some(evil.clone()),
             kind: StreamKind::Other { name: "image".into(), protocol: evil.clone(), formats: vec![evil] },
             direction: Direction::Inactive,
             codecs: Vec::new(),
             transport: None,
             packet_ms: None,
-        }] };
+        }]);
         let text = from_media(&media, &Origin::new("-", 1, 1, ip)).to_string();
         let letters: String = text.split("\r\n").filter_map(|line| line.chars().next()).collect();
         prop_assert_eq!(letters, "vosctma", "{}", text);

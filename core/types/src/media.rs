@@ -3,15 +3,36 @@
 //! `media` understands this and nothing else; `sip` renders it as SDP (RFC 8866) and, later, `xmpp` as
 //! Jingle (XEP-0166). A field exists here when both can say it, or when losing it would lose meaning.
 
+mod ice;
+mod security;
+
 use std::net::SocketAddr;
 
-use crate::{Encryption, MediaKind};
+use crate::MediaKind;
+
+pub use ice::{IceDescription, IceUpdate};
+pub use security::{
+    DtlsRole, DtlsSetup, Fingerprint, MediaSecurity, SdesKey, Security, UnknownMediaSecurity,
+};
 
 /// All streams of one offer or answer, in the order both sides keep (RFC 3264 §6).
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct MediaDescription {
     /// One entry per m-line or Jingle content, rejected ones included.
     pub streams: Vec<Stream>,
+    /// Groups of streams that share one transport (`a=group:BUNDLE`, RFC 8843; XEP-0338), each by the
+    /// [`mid`](Stream::mid)s of its streams in order. In an offer a wish, in an answer what holds.
+    pub bundles: Vec<Vec<String>>,
+}
+
+impl MediaDescription {
+    /// These streams, each with a transport of its own.
+    pub const fn of(streams: Vec<Stream>) -> Self {
+        Self {
+            streams,
+            bundles: Vec::new(),
+        }
+    }
 }
 
 /// One m-line (SDP) or content (Jingle).
@@ -141,86 +162,38 @@ pub struct TransportDescription {
     pub rtcp: SocketAddr,
     /// Whether both may share the RTP port (RFC 5761).
     pub rtcp_mux: bool,
+    /// Whether they must, as the writer has no other port (RFC 8858). Only ever set together with
+    /// [`rtcp_mux`](Self::rtcp_mux).
+    pub rtcp_mux_only: bool,
+    /// Early RTCP feedback (RFC 4585): the `F` of the profile, which an answer repeats.
+    pub feedback: bool,
     /// What protects the packets.
     pub security: Security,
+    /// The protection is only a wish: plain RTP is a legal answer (RFC 8643, keys under `RTP/AVP`). Never set
+    /// with [`Security::Plain`].
+    pub opportunistic: bool,
     /// ICE credentials and candidates; `None` where the writer does not do ICE.
     pub ice: Option<IceDescription>,
+    /// In an answer: the offer's candidates did not fit its default address, so that ICE is not used
+    /// (`a=ice-mismatch`, RFC 8839 §5.4).
+    pub ice_mismatch: bool,
 }
 
-/// What protects a stream's packets, and what the writer says of its keys.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum Security {
-    /// Plain RTP (RFC 3551): `RTP/AVP`.
-    #[default]
-    Plain,
-    /// SRTP, keys in the signalling (RFC 4568): `RTP/SAVP` with `a=crypto`.
-    Sdes {
-        /// The offered or chosen key lines, best first.
-        keys: Vec<SdesKey>,
-    },
-    /// SRTP, keys by DTLS (RFC 5764): `UDP/TLS/RTP/SAVP(F)` with `a=fingerprint`.
-    Dtls {
-        /// Who opens the DTLS association (RFC 8842 §5).
-        setup: DtlsSetup,
-        /// Certificate fingerprints: hash name and bytes (RFC 8122).
-        fingerprints: Vec<Fingerprint>,
-    },
-}
-
-impl Security {
-    /// What a call protected like this is recorded as.
-    pub const fn encryption(&self) -> Encryption {
-        match self {
-            Self::Plain => Encryption::None,
-            Self::Sdes { .. } => Encryption::Sdes,
-            Self::Dtls { .. } => Encryption::DtlsSrtp,
+impl TransportDescription {
+    /// Plain RTP between two ports, without anything else.
+    pub const fn plain(rtp: SocketAddr, rtcp: SocketAddr) -> Self {
+        Self {
+            rtp,
+            rtcp,
+            rtcp_mux: false,
+            rtcp_mux_only: false,
+            feedback: false,
+            security: Security::Plain,
+            opportunistic: false,
+            ice: None,
+            ice_mismatch: false,
         }
     }
-}
-
-/// One `a=crypto` line (RFC 4568 §4).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct SdesKey {
-    /// The tag the answer repeats.
-    pub tag: u32,
-    /// Crypto suite, such as `AES_CM_128_HMAC_SHA1_80`.
-    pub suite: String,
-    /// Everything after the suite: `inline:…` and session parameters. Secret, so never logged.
-    pub key_params: crate::Pii<String>,
-}
-
-/// Who opens a DTLS association (RFC 8842 §5).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DtlsSetup {
-    /// The writer is the client.
-    Active,
-    /// The writer can be either; the answerer chooses.
-    ActPass,
-    /// The writer is the server.
-    Passive,
-}
-
-/// A certificate's fingerprint (RFC 8122 §5).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Fingerprint {
-    /// Hash name as in SDP: `sha-256`.
-    pub hash: String,
-    /// The hash itself.
-    pub bytes: Vec<u8>,
-}
-
-/// What the writer says for ICE (RFC 8839). The candidates themselves follow with the ICE transport.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct IceDescription {
-    /// `a=ice-ufrag`.
-    pub username_fragment: String,
-    /// `a=ice-pwd`. Secret, so never logged.
-    pub password: crate::Pii<String>,
-    /// Candidate lines as written after `a=candidate:`, in order.
-    pub candidates: Vec<String>,
-    /// The writer is ICE-lite.
-    pub lite: bool,
 }
 
 #[cfg(test)]

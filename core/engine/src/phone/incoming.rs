@@ -68,12 +68,9 @@ impl Phone {
     /// The status an offer nobody here could ever accept is refused with, before anything rings.
     fn unacceptable(&self, offer: &MediaDescription) -> Option<StatusCode> {
         let nowhere = (std::net::Ipv4Addr::UNSPECIFIED, 0).into();
-        let local = LocalTransport {
-            rtp: nowhere,
-            rtcp: nowhere,
-        };
+        let local = LocalTransport::plain(nowhere, nowhere);
         let capabilities = &self.desk.config.media;
-        match negotiate::answer(offer, capabilities, local, Direction::SendRecv) {
+        match negotiate::answer(offer, capabilities, &local, Direction::SendRecv, None) {
             Ok(_) => None,
             Err(_) => Some(StatusCode::NOT_ACCEPTABLE_HERE),
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tandem_call::{HoldRefusal, LegCommand, LegEvent, RejectReason};
-use tandem_media::negotiate;
+use tandem_media::{Protection, negotiate};
 use tandem_sip::agent::{AgentError, SessionId, UserAgent};
 use tandem_sip::message::{Reason, StatusCode};
 use tandem_types::media::Direction;
@@ -74,7 +74,12 @@ impl ActiveCall {
             );
             return;
         };
-        let offer = negotiate::offer(&desk.config.media, local, Direction::SendRecv);
+        let offer = negotiate::offer(
+            &desk.config.media,
+            &local,
+            Protection::Plain,
+            Direction::SendRecv,
+        );
         self.our_offer = Some(offer.clone());
         self.local = Some(offer.clone());
         self.listen(now, &offer);
@@ -111,7 +116,13 @@ impl ActiveCall {
         };
         let description = match self.their_offer.take() {
             Some(offer) => {
-                match negotiate::answer(&offer, &desk.config.media, local, Direction::SendRecv) {
+                match negotiate::answer(
+                    &offer,
+                    &desk.config.media,
+                    &local,
+                    Direction::SendRecv,
+                    None,
+                ) {
                     Ok((answer, negotiated)) => {
                         self.start_media(now, negotiated);
                         answer
@@ -127,7 +138,12 @@ impl ActiveCall {
                 }
             }
             None => {
-                let offer = negotiate::offer(&desk.config.media, local, Direction::SendRecv);
+                let offer = negotiate::offer(
+                    &desk.config.media,
+                    &local,
+                    Protection::Plain,
+                    Direction::SendRecv,
+                );
                 self.asked_offer = Some(offer.clone());
                 self.listen(now, &offer);
                 offer
@@ -198,7 +214,8 @@ impl ActiveCall {
         Some(negotiate::reoffer(
             previous,
             &desk.config.media,
-            local,
+            &local,
+            self.negotiated.as_ref(),
             direction,
         ))
     }

@@ -112,10 +112,7 @@ impl ActiveCall {
 
     pub(super) fn local_transport(&self) -> Option<LocalTransport> {
         let ports = self.ports?;
-        Some(LocalTransport {
-            rtp: ports.rtp,
-            rtcp: ports.rtcp,
-        })
+        Some(LocalTransport::plain(ports.rtp, ports.rtcp))
     }
 
     /// From now on plays what `offer`, ours, allows to come before its answer (RFC 3264 §5.1).
@@ -277,6 +274,7 @@ pub(super) fn holds_us(description: &MediaDescription) -> bool {
                 .map(|transport| (stream, transport))
         });
     live.next().is_some_and(|(stream, transport)| {
-        !stream.direction.receives() || transport.rtp.ip().is_unspecified()
+        let nowhere = transport.rtp.ip().is_unspecified() && transport.ice.is_none();
+        !stream.direction.receives() || nowhere
     })
 }

@@ -212,7 +212,13 @@ impl ActiveCall {
     ) -> Option<(MediaDescription, Option<Negotiated>)> {
         let wish = Direction::of(true, !self.holding);
         let local = self.local_transport()?;
-        let answered = negotiate::answer(offer, &desk.config.media, local, wish);
+        let answered = negotiate::answer(
+            offer,
+            &desk.config.media,
+            &local,
+            wish,
+            self.negotiated.as_ref(),
+        );
         let (answer, negotiated) = answered.ok()?;
         Some((answer, Some(negotiated)))
     }
@@ -270,7 +276,7 @@ impl ActiveCall {
         let Some(offer) = offer else {
             return false;
         };
-        match negotiate::accept(offer, answer) {
+        match negotiate::accept(offer, answer, self.negotiated.as_ref()) {
             Ok(negotiated) => {
                 self.start_media(now, negotiated);
                 true

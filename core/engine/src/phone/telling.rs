@@ -129,7 +129,7 @@ impl ActiveCall {
         }
         if let Some(negotiated) = &self.negotiated {
             self.snapshot.codec = Some(negotiated.codec.token());
-            self.snapshot.encryption = negotiated.encryption;
+            self.snapshot.encryption = negotiated.encryption();
         }
     }
 

@@ -4,15 +4,23 @@
 //! stay in step. Pure functions: what they need of the past, the caller hands in.
 
 mod formats;
+mod ice;
+mod local;
+mod security;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tandem_types::media::{Codec, Direction, Security, Stream, StreamKind, TransportDescription};
+use tandem_types::media::{
+    Codec, Direction, MediaSecurity, Security, Stream, StreamKind, TransportDescription,
+};
 use tandem_types::{Encryption, MediaDescription, MediaKind};
 
 use crate::codecs::{AudioCodec, OpusHints};
 use formats::{common_formats, offered_formats, receivable};
+pub use ice::RemoteIce;
+pub use local::LocalTransport;
+pub use security::{AgreedSecurity, Protection, protections};
 
 /// What this side can and would like to do.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -25,6 +33,10 @@ pub struct Capabilities {
     pub packet_ms: u16,
     /// Whether RTCP may share the RTP port (RFC 5761).
     pub rtcp_mux: bool,
+    /// What the account asks of the protection.
+    pub security: MediaSecurity,
+    /// Whether the signalling is encrypted to the next hop, so that keys may be said in it.
+    pub signalling_is_secure: bool,
 }
 
 /// Whose order of codecs an answer follows.
@@ -44,17 +56,10 @@ impl Default for Capabilities {
             answer_order: AnswerOrder::Offerer,
             packet_ms: 20,
             rtcp_mux: true,
+            security: MediaSecurity::default(),
+            signalling_is_secure: false,
         }
     }
-}
-
-/// The addresses this side receives at, as the peer should see them.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct LocalTransport {
-    /// Where RTP is received (and sent from).
-    pub rtp: SocketAddr,
-    /// Where RTCP is received unless it is multiplexed; usually the next port.
-    pub rtcp: SocketAddr,
 }
 
 /// What a payload type means.
@@ -96,7 +101,18 @@ pub struct Negotiated {
     /// Duration of the packets to send, in milliseconds.
     pub packet_ms: u16,
     /// How the packets are protected.
-    pub encryption: Encryption,
+    pub security: AgreedSecurity,
+    /// The peer's side of ICE; `None`: packets go to the addresses above.
+    pub ice: Option<RemoteIce>,
+    /// Early RTCP feedback may be sent (RFC 4585).
+    pub feedback: bool,
+}
+
+impl Negotiated {
+    /// What the call is recorded as.
+    pub const fn encryption(&self) -> Encryption {
+        self.security.encryption()
+    }
 }
 
 /// Why two descriptions do not make a call. In SIP all of these, on an offer, are a 488.
@@ -112,6 +128,15 @@ pub enum NegotiateError {
     /// The stream is protected in a way this build cannot do.
     #[error("media protection {0:?} is not supported")]
     UnsupportedSecurity(Encryption),
+    /// What was offered is not encrypted as [`MediaSecurity::Required`] asks for.
+    #[error("the account takes encrypted calls only")]
+    EncryptionRequired,
+    /// The answer is plain where that was not offered.
+    #[error("the answer is not encrypted")]
+    NotEncrypted,
+    /// The answer's keys do not belong to our offer, or prove nothing.
+    #[error("the answer's keys cannot be used")]
+    BadKeys,
     /// The answer turned our audio stream down.
     #[error("the audio stream was rejected")]
     Rejected,
@@ -120,51 +145,82 @@ pub enum NegotiateError {
     Mismatch,
 }
 
-/// The first offer of a call.
+/// The first offer of a call. `protection`: one of [`protections`].
 pub fn offer(
     capabilities: &Capabilities,
-    local: LocalTransport,
+    local: &LocalTransport,
+    protection: Protection,
     direction: Direction,
 ) -> MediaDescription {
     let codecs = offered_formats(&capabilities.codecs, &[]);
-    MediaDescription {
-        streams: vec![audio_stream(None, codecs, capabilities, local, direction)],
-    }
+    let transport = offered_transport(capabilities, local, protection);
+    MediaDescription::of(vec![audio_stream(
+        None,
+        codecs,
+        capabilities,
+        transport,
+        direction,
+    )])
+}
+
+/// `refused`, an offer of ours, with another protection: the far end rejected its stream.
+pub fn offer_again(
+    refused: &MediaDescription,
+    capabilities: &Capabilities,
+    local: &LocalTransport,
+    protection: Protection,
+    direction: Direction,
+) -> MediaDescription {
+    let transport = offered_transport(capabilities, local, protection);
+    later_offer(refused, capabilities, transport, direction)
 }
 
 /// A later offer in the same call: hold, resume, a new address. Keeps the streams and payload types of
-/// `previous`, our last description of either kind (RFC 3264 §8), and offers every codec again.
+/// `previous`, our last description of either kind (RFC 3264 §8), and offers every codec again. The
+/// protection is that of `current`, and so is the DTLS association unless the keys of `local` are others.
 pub fn reoffer(
     previous: &MediaDescription,
     capabilities: &Capabilities,
-    local: LocalTransport,
+    local: &LocalTransport,
+    current: Option<&Negotiated>,
     direction: Direction,
 ) -> MediaDescription {
-    let Some(index) = previous.streams.iter().position(is_live_audio) else {
-        return offer(capabilities, local, direction);
-    };
-    let streams = previous.streams.iter().enumerate().map(|(i, old)| {
-        if i == index {
-            let codecs = offered_formats(&capabilities.codecs, &old.codecs);
-            audio_stream(old.mid.clone(), codecs, capabilities, local, direction)
-        } else {
-            rejected(old)
-        }
-    });
-    MediaDescription {
-        streams: streams.collect(),
+    let before = live_audio(previous).and_then(|(_, stream)| stream.transport.as_ref());
+    let mut transport = offered_transport(capabilities, local, Protection::Plain);
+    if let Some(before) = before {
+        transport.feedback = before.feedback;
+        transport.opportunistic = before.opportunistic;
+        transport.security = before.security.clone();
+    }
+    if let Some(current) = current {
+        transport.security = security::repeated(&current.security, local);
+        transport.opportunistic &= transport.security != Security::Plain;
+    }
+    later_offer(previous, capabilities, transport, direction)
+}
+
+/// Whether answering `offer` needs new ICE credentials of our own in [`LocalTransport`]: it restarts what
+/// holds so far.
+pub fn restarts_ice(offer: &MediaDescription, current: &Negotiated) -> bool {
+    let offered = live_audio(offer).and_then(|(_, stream)| stream.transport.as_ref()?.ice.as_ref());
+    match (&current.ice, offered) {
+        (Some(before), Some(after)) => before.description.is_restarted_by(after),
+        (None, _) | (_, None) => false,
     }
 }
 
-/// Answers `offer`, wishing for `wish`: the description to send back and what then holds.
+/// Answers `offer`, wishing for `wish`: the description to send back and what then holds. Of several audio
+/// streams the best protected one is taken. `current`: what held so far in this call.
 ///
 /// # Errors
-/// Nothing in the offer can be carried here; the caller refuses the whole offer (SIP 488).
+/// Nothing in the offer can be carried here, or the policy forbids it; the caller refuses the whole offer
+/// (SIP 488).
 pub fn answer(
     offer: &MediaDescription,
     capabilities: &Capabilities,
-    local: LocalTransport,
+    local: &LocalTransport,
     wish: Direction,
+    current: Option<&Negotiated>,
 ) -> Result<(MediaDescription, Negotiated), NegotiateError> {
     let mut chosen: Option<(usize, Stream, Negotiated)> = None;
     let mut problem = NegotiateError::NoAudio;
@@ -172,10 +228,13 @@ pub fn answer(
         if !is_live_audio(stream) {
             continue;
         }
-        match answer_stream(stream, capabilities, local, wish) {
+        match answer_stream(stream, capabilities, local, wish, current) {
             Ok((answered, negotiated)) => {
-                chosen = Some((index, answered, negotiated));
-                break;
+                let rank = security::rank(&negotiated.security);
+                let best = chosen.as_ref().map(|(_, _, best)| &best.security);
+                if best.is_none_or(|best| rank > security::rank(best)) {
+                    chosen = Some((index, answered, negotiated));
+                }
             }
             // The first stream's trouble is the one to report.
             Err(error) if problem == NegotiateError::NoAudio => problem = error,
@@ -183,6 +242,7 @@ pub fn answer(
         }
     }
     let (index, answered, negotiated) = chosen.ok_or(problem)?;
+    let bundles = bundles_of(offer, answered.mid.as_deref());
     let streams = offer.streams.iter().enumerate().map(|(i, stream)| {
         if i == index {
             answered.clone()
@@ -192,31 +252,32 @@ pub fn answer(
     });
     let description = MediaDescription {
         streams: streams.collect(),
+        bundles,
     };
     Ok((description, negotiated))
 }
 
-/// Takes the peer's answer to our `offer`.
+/// Takes the peer's answer to our `offer`. `current`: what held so far in this call.
 ///
 /// # Errors
-/// The answer rejects the audio, or does not belong to the offer.
+/// The answer rejects the audio, protects it otherwise than we offered, or does not belong to the offer.
 pub fn accept(
     offer: &MediaDescription,
     answer: &MediaDescription,
+    current: Option<&Negotiated>,
 ) -> Result<Negotiated, NegotiateError> {
-    let (index, ours) = offer
-        .streams
-        .iter()
-        .enumerate()
-        .find(|(_, stream)| is_live_audio(stream))
-        .ok_or(NegotiateError::NoAudio)?;
+    let (index, ours) = live_audio(offer).ok_or(NegotiateError::NoAudio)?;
+    let own = ours.transport.as_ref().ok_or(NegotiateError::NoAudio)?;
     let theirs = answer.streams.get(index).ok_or(NegotiateError::Mismatch)?;
+    // A stream that nobody can carry lost its kind on the way: the answer has no keys for its profile.
+    if theirs.transport.is_none() && names_audio(&theirs.kind) {
+        return Err(NegotiateError::Rejected);
+    }
     if theirs.kind != ours.kind {
         return Err(NegotiateError::Mismatch);
     }
     let transport = theirs.transport.as_ref().ok_or(NegotiateError::Rejected)?;
-    let encryption = plain_only(&transport.security)?;
-    let offered_mux = ours.transport.as_ref().is_some_and(|t| t.rtcp_mux);
+    let security = security::accept(own, transport, current.map(|it| &it.security))?;
 
     let wanted: Vec<Codec> = theirs
         .codecs
@@ -230,6 +291,7 @@ pub fn accept(
     let mut receive = receivable(&wanted);
     receive.extend(receivable(&ours.codecs));
     let theirs_in_fact = effective_direction(theirs.direction, transport);
+    let before = current.and_then(|it| it.ice.as_ref());
     Ok(Negotiated {
         codec: sending.codec,
         payload_type: sending.payload_type,
@@ -239,41 +301,54 @@ pub fn accept(
         direction: Direction::answer_to(ours.direction, theirs_in_fact).reversed(),
         remote_rtp: transport.rtp,
         remote_rtcp: transport.rtcp,
-        rtcp_mux: offered_mux && transport.rtcp_mux,
+        rtcp_mux: own.rtcp_mux && transport.rtcp_mux,
         packet_ms: theirs.packet_ms.unwrap_or(20),
-        encryption,
+        security,
+        ice: ice::agree(transport, own.ice.as_ref(), true, before),
+        feedback: own.feedback,
     })
 }
 
 /// What may arrive as soon as `offer`, ours, is sent: media can be faster than its answer (RFC 3264 §5.1).
 pub fn receivable_formats(offer: &MediaDescription) -> ReceiveMap {
-    offer
-        .streams
-        .iter()
-        .find(|stream| is_live_audio(stream))
-        .map(|stream| receivable(&stream.codecs))
+    live_audio(offer)
+        .map(|(_, stream)| receivable(&stream.codecs))
         .unwrap_or_default()
 }
 
 fn answer_stream(
     offered: &Stream,
     capabilities: &Capabilities,
-    local: LocalTransport,
+    local: &LocalTransport,
     wish: Direction,
+    current: Option<&Negotiated>,
 ) -> Result<(Stream, Negotiated), NegotiateError> {
     let transport = offered.transport.as_ref().ok_or(NegotiateError::NoAudio)?;
-    let encryption = plain_only(&transport.security)?;
+    let (said, security) = security::answer(
+        transport,
+        capabilities,
+        local,
+        current.map(|it| &it.security),
+    )?;
     let formats = common_formats(offered, capabilities);
     let sending = pick(&formats).ok_or(NegotiateError::NoCommonCodec)?;
     let receive = receivable(&formats);
 
     let offered_direction = effective_direction(offered.direction, transport);
     let direction = Direction::answer_to(offered_direction, wish);
-    let mut stream = audio_stream(offered.mid.clone(), formats, capabilities, local, direction);
-    let rtcp_mux = capabilities.rtcp_mux && transport.rtcp_mux;
-    if let Some(own) = &mut stream.transport {
-        own.rtcp_mux = rtcp_mux;
-    }
+    let before = current.and_then(|it| it.ice.as_ref());
+    let ice = ice::agree(transport, local.ice.as_ref(), false, before);
+    let rtcp_mux = transport.rtcp_mux_only || (capabilities.rtcp_mux && transport.rtcp_mux);
+    let own = TransportDescription {
+        rtcp_mux,
+        feedback: transport.feedback,
+        opportunistic: transport.opportunistic && said != Security::Plain,
+        security: said,
+        ice: ice.is_some().then(|| local.ice.clone()).flatten(),
+        ice_mismatch: ice::is_mismatch(transport, local),
+        ..TransportDescription::plain(local.rtp, local.rtcp)
+    };
+    let stream = audio_stream(offered.mid.clone(), formats, capabilities, own, direction);
     let negotiated = Negotiated {
         codec: sending.codec,
         payload_type: sending.payload_type,
@@ -285,9 +360,62 @@ fn answer_stream(
         remote_rtcp: transport.rtcp,
         rtcp_mux,
         packet_ms: offered.packet_ms.unwrap_or(20),
-        encryption,
+        security,
+        ice,
+        feedback: transport.feedback,
     };
     Ok((stream, negotiated))
+}
+
+/// Our audio under other terms, every other stream rejected in its place.
+fn later_offer(
+    previous: &MediaDescription,
+    capabilities: &Capabilities,
+    transport: TransportDescription,
+    direction: Direction,
+) -> MediaDescription {
+    let Some((index, old)) = live_audio(previous) else {
+        let codecs = offered_formats(&capabilities.codecs, &[]);
+        let stream = audio_stream(None, codecs, capabilities, transport, direction);
+        return MediaDescription::of(vec![stream]);
+    };
+    let codecs = offered_formats(&capabilities.codecs, &old.codecs);
+    let audio = audio_stream(old.mid.clone(), codecs, capabilities, transport, direction);
+    let streams = previous.streams.iter().enumerate().map(|(i, old)| {
+        if i == index {
+            audio.clone()
+        } else {
+            rejected(old)
+        }
+    });
+    MediaDescription {
+        streams: streams.collect(),
+        bundles: bundles_of(previous, old.mid.as_deref()),
+    }
+}
+
+fn offered_transport(
+    capabilities: &Capabilities,
+    local: &LocalTransport,
+    protection: Protection,
+) -> TransportDescription {
+    let (security, opportunistic) = security::offered(protection, local);
+    TransportDescription {
+        rtcp_mux: capabilities.rtcp_mux,
+        rtcp_mux_only: capabilities.rtcp_mux && local.is_muxed_only(),
+        feedback: protection == Protection::Dtls { feedback: true },
+        security,
+        opportunistic,
+        ice: local.ice.clone(),
+        ..TransportDescription::plain(local.rtp, local.rtcp)
+    }
+}
+
+/// The groups of `description` as far as the one stream goes that is carried (RFC 8843 §7.3.2).
+fn bundles_of(description: &MediaDescription, mid: Option<&str>) -> Vec<Vec<String>> {
+    let named = |group: &&Vec<String>| group.iter().any(|name| Some(name.as_str()) == mid);
+    let groups = description.bundles.iter().filter(named);
+    groups.filter_map(|_| Some(vec![mid?.to_owned()])).collect()
 }
 
 /// What to send, out of the peer's formats in the order that decides.
@@ -320,16 +448,22 @@ fn same_format(a: &Codec, b: &Codec) -> bool {
     }
 }
 
-/// The old way to hold is an unspecified address (RFC 2543): such a writer sends, but receives nothing.
+/// The old way to hold is an unspecified address (RFC 2543): such a writer sends, but receives nothing. With
+/// ICE it only means that the candidates say where (RFC 8839 §4.3.1).
 fn effective_direction(said: Direction, transport: &TransportDescription) -> Direction {
-    let reachable = !transport.rtp.ip().is_unspecified();
+    let reachable = !transport.rtp.ip().is_unspecified() || transport.ice.is_some();
     Direction::of(said.sends(), said.receives() && reachable)
 }
 
-fn plain_only(security: &Security) -> Result<Encryption, NegotiateError> {
-    match security {
-        Security::Plain => Ok(Encryption::None),
-        other => Err(NegotiateError::UnsupportedSecurity(other.encryption())),
+fn live_audio(description: &MediaDescription) -> Option<(usize, &Stream)> {
+    let mut streams = description.streams.iter().enumerate();
+    streams.find(|(_, stream)| is_live_audio(stream))
+}
+
+fn names_audio(kind: &StreamKind) -> bool {
+    match kind {
+        StreamKind::Known(kind) => *kind == MediaKind::Audio,
+        StreamKind::Other { name, .. } => name.eq_ignore_ascii_case("audio"),
     }
 }
 
@@ -337,11 +471,11 @@ fn is_live_audio(stream: &Stream) -> bool {
     stream.kind == StreamKind::Known(MediaKind::Audio) && stream.transport.is_some()
 }
 
-fn audio_stream(
+const fn audio_stream(
     mid: Option<String>,
     codecs: Vec<Codec>,
     capabilities: &Capabilities,
-    local: LocalTransport,
+    transport: TransportDescription,
     direction: Direction,
 ) -> Stream {
     Stream {
@@ -349,13 +483,7 @@ fn audio_stream(
         kind: StreamKind::Known(MediaKind::Audio),
         direction,
         codecs,
-        transport: Some(TransportDescription {
-            rtp: local.rtp,
-            rtcp: local.rtcp,
-            rtcp_mux: capabilities.rtcp_mux,
-            security: Security::Plain,
-            ice: None,
-        }),
+        transport: Some(transport),
         packet_ms: Some(capabilities.packet_ms),
     }
 }

@@ -5,20 +5,21 @@ use tandem_types::media::{DtlsSetup, SdesKey};
 use super::*;
 
 fn local() -> LocalTransport {
-    LocalTransport {
-        rtp: SocketAddr::from(([192, 0, 2, 1], 4000)),
-        rtcp: SocketAddr::from(([192, 0, 2, 1], 4001)),
-    }
+    LocalTransport::plain(
+        SocketAddr::from(([192, 0, 2, 1], 4000)),
+        SocketAddr::from(([192, 0, 2, 1], 4001)),
+    )
 }
 
 fn remote() -> TransportDescription {
-    TransportDescription {
-        rtp: SocketAddr::from(([198, 51, 100, 7], 7000)),
-        rtcp: SocketAddr::from(([198, 51, 100, 7], 7001)),
-        rtcp_mux: false,
-        security: Security::Plain,
-        ice: None,
-    }
+    TransportDescription::plain(
+        SocketAddr::from(([198, 51, 100, 7], 7000)),
+        SocketAddr::from(([198, 51, 100, 7], 7001)),
+    )
+}
+
+fn plain_offer(capabilities: &Capabilities, direction: Direction) -> MediaDescription {
+    offer(capabilities, &local(), Protection::Plain, direction)
 }
 
 /// `"111 opus/48000/2"` and the like.
@@ -46,7 +47,7 @@ fn audio(formats: &[&str]) -> Stream {
 }
 
 fn description(streams: Vec<Stream>) -> MediaDescription {
-    MediaDescription { streams }
+    MediaDescription::of(streams)
 }
 
 fn numbers(stream: &Stream) -> Vec<u8> {
@@ -61,14 +62,15 @@ fn take(offered: &MediaDescription) -> Result<(MediaDescription, Negotiated), Ne
     answer(
         offered,
         &Capabilities::default(),
-        local(),
+        &local(),
         Direction::SendRecv,
+        None,
     )
 }
 
 #[test]
 fn our_offer_has_every_codec_once_and_keys_at_both_clocks() {
-    let offered = offer(&Capabilities::default(), local(), Direction::SendRecv);
+    let offered = plain_offer(&Capabilities::default(), Direction::SendRecv);
     let [stream] = &offered.streams[..] else {
         panic!("one stream")
     };
@@ -86,7 +88,7 @@ fn our_offer_has_every_codec_once_and_keys_at_both_clocks() {
         codecs: vec![AudioCodec::Pcma],
         ..Capabilities::default()
     };
-    let offered = offer(&narrow, local(), Direction::SendRecv);
+    let offered = plain_offer(&narrow, Direction::SendRecv);
     assert_eq!(numbers(&offered.streams[0]), [8, 101]);
 }
 
@@ -139,18 +141,18 @@ fn the_order_of_the_offer_decides_unless_somebody_asked_for_his_own() {
         answer_order: AnswerOrder::Own,
         ..Capabilities::default()
     };
-    let (answered, terms) = answer(&offered, &own, local(), Direction::SendRecv).unwrap();
+    let (answered, terms) = answer(&offered, &own, &local(), Direction::SendRecv, None).unwrap();
     assert_eq!(terms.codec, AudioCodec::G722);
     assert_eq!(numbers(&answered.streams[0]), [9, 0]);
 }
 
 #[test]
 fn each_side_sends_under_the_number_the_other_asked_for() {
-    let offered = offer(&Capabilities::default(), local(), Direction::SendRecv);
+    let offered = plain_offer(&Capabilities::default(), Direction::SendRecv);
     let mut theirs = audio(&["111 opus/48000/2", "120 telephone-event/48000"]);
     theirs.codecs[0].parameters = Some("maxaveragebitrate=20000; useinbandfec=0;cbr=1".to_owned());
     theirs.packet_ms = Some(40);
-    let terms = accept(&offered, &description(vec![theirs])).unwrap();
+    let terms = accept(&offered, &description(vec![theirs]), None).unwrap();
     assert_eq!(
         (terms.payload_type, terms.dtmf_payload_type),
         (111, Some(120))
@@ -177,7 +179,7 @@ fn each_side_sends_under_the_number_the_other_asked_for() {
     );
     // A number that means something else with us keeps our meaning.
     let clash = audio(&["101 opus/48000"]);
-    let terms = accept(&offered, &description(vec![clash])).unwrap();
+    let terms = accept(&offered, &description(vec![clash]), None).unwrap();
     let keys = PayloadFormat::TelephoneEvent { clock_rate: 8_000 };
     assert_eq!(terms.payload_type, 101);
     assert_eq!(terms.receive.get(&101), Some(&keys));
@@ -225,7 +227,8 @@ fn other_streams_are_turned_down_in_their_place() {
     let again = reoffer(
         &answered,
         &Capabilities::default(),
-        local(),
+        &local(),
+        None,
         Direction::SendOnly,
     );
     let alive: Vec<bool> = again
@@ -255,6 +258,7 @@ fn what_cannot_be_carried_says_why() {
             Security::Dtls {
                 setup: DtlsSetup::ActPass,
                 fingerprints: Vec::new(),
+                tls_id: None,
             },
             Encryption::DtlsSrtp,
         ),
@@ -268,15 +272,15 @@ fn what_cannot_be_carried_says_why() {
 
 #[test]
 fn an_answer_that_does_not_fit_is_told_from_a_refusal() {
-    let offered = offer(&Capabilities::default(), local(), Direction::SendRecv);
-    let accepted = |stream| accept(&offered, &description(vec![stream]));
+    let offered = plain_offer(&Capabilities::default(), Direction::SendRecv);
+    let accepted = |stream| accept(&offered, &description(vec![stream]), None);
     let rejected = Stream {
         transport: None,
         ..audio(&["0 PCMU/8000"])
     };
     assert_eq!(accepted(rejected), Err(NegotiateError::Rejected));
     assert_eq!(
-        accept(&offered, &description(vec![])),
+        accept(&offered, &description(vec![]), None),
         Err(NegotiateError::Mismatch)
     );
     let video = Stream {
@@ -318,7 +322,8 @@ fn holding_works_the_new_way_and_the_old_way() {
             direction: said,
             ..audio(&["0 PCMU/8000"])
         }]);
-        let (answered, terms) = answer(&offered, &Capabilities::default(), local(), wish).unwrap();
+        let (answered, terms) =
+            answer(&offered, &Capabilities::default(), &local(), wish, None).unwrap();
         assert_eq!(terms.direction, ours);
         assert_eq!(answered.streams[0].direction, ours);
     }
@@ -329,7 +334,7 @@ fn holding_works_the_new_way_and_the_old_way() {
     assert_eq!(terms.direction, Direction::RecvOnly);
     assert_eq!(answered.streams[0].direction, Direction::RecvOnly);
     // Our own hold, as the answer sees it.
-    let held = offer(&Capabilities::default(), local(), Direction::SendOnly);
+    let held = plain_offer(&Capabilities::default(), Direction::SendOnly);
     for (said, ours) in [
         (Direction::RecvOnly, Direction::SendOnly),
         (Direction::SendRecv, Direction::SendOnly),
@@ -340,7 +345,9 @@ fn holding_works_the_new_way_and_the_old_way() {
             ..audio(&["0 PCMU/8000"])
         };
         assert_eq!(
-            accept(&held, &description(vec![theirs])).unwrap().direction,
+            accept(&held, &description(vec![theirs]), None)
+                .unwrap()
+                .direction,
             ours
         );
     }
@@ -356,7 +363,8 @@ fn a_later_offer_keeps_numbers_and_never_gives_one_twice() {
     let again = reoffer(
         &answered,
         &Capabilities::default(),
-        local(),
+        &local(),
+        None,
         Direction::SendOnly,
     );
     let stream = &again.streams[0];
@@ -376,9 +384,9 @@ fn both_ends_of_one_offer_agree() {
             codecs: vec![codec],
             ..Capabilities::default()
         };
-        let offered = offer(&capabilities, local(), Direction::SendRecv);
+        let offered = plain_offer(&capabilities, Direction::SendRecv);
         let (answered, theirs) = take(&offered).unwrap();
-        let ours = accept(&offered, &answered).unwrap();
+        let ours = accept(&offered, &answered, None).unwrap();
         assert_eq!((ours.codec, theirs.codec), (codec, codec));
         assert!(ours.rtcp_mux && theirs.rtcp_mux);
         assert!(theirs.receive.contains_key(&ours.payload_type));

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use tandem_types::Encryption;
+
 use crate::codecs::CodecError;
 use crate::io::{AudioSink, AudioSource};
 use crate::transport::Datagram;
@@ -53,6 +55,9 @@ pub enum StartError {
     /// The session is over.
     #[error("the media session is closed")]
     Closed,
+    /// The packets would have to be protected in a way this build cannot do. Nothing is sent then.
+    #[error("media protection {0:?} is not supported")]
+    Protection(Encryption),
     /// The agreed codec does not work here.
     #[error(transparent)]
     Codec(#[from] CodecError),

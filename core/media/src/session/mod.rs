@@ -22,7 +22,7 @@ pub use quality::QualitySample;
 use crate::codecs::event_of;
 use crate::frame::{FRAME_DURATION, LevelMeter, SILENT_FRAME};
 use crate::io::{AudioSink, AudioSource};
-use crate::negotiate::{Negotiated, ReceiveMap};
+use crate::negotiate::{AgreedSecurity, Negotiated, ReceiveMap};
 use crate::rtcp::{Schedule, WallClock, goodbye, report, round_trip};
 use crate::transport::{LocalSocket, RtcpItem, Transport, TransportCounters, TransportOutput};
 use liveness::{Liveness, Pulse};
@@ -140,6 +140,9 @@ impl MediaSession {
     pub fn update(&mut self, now: Instant, negotiated: Negotiated) -> Result<(), StartError> {
         if self.phase == Phase::Closed {
             return Err(StartError::Closed);
+        }
+        if negotiated.security != AgreedSecurity::Plain {
+            return Err(StartError::Protection(negotiated.encryption()));
         }
         self.sender.configure(&negotiated, self.entropy.as_mut())?;
         self.transport.set_remote(

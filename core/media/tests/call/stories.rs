@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tandem_media::negotiate::{answer, offer};
 use tandem_media::{
-    AudioCodec, Capabilities, Component, DtmfError, LocalTransport, MediaEvent, SILENCE_DBOV,
+    AudioCodec, Capabilities, Component, DtmfError, LocalTransport, MediaEvent, Protection,
+    SILENCE_DBOV,
 };
 use tandem_types::Direction;
 
@@ -270,10 +271,11 @@ fn muting_sends_silence_and_nothing_else_changes() {
 #[test]
 fn early_media_is_heard_and_nothing_is_sent_before_the_start() {
     let mut call = Call::new(111, CLEAN);
-    let local = |rtp| LocalTransport { rtp, rtcp: rtp };
+    let local = |rtp| LocalTransport::plain(rtp, rtp);
     let offered = offer(
         &Capabilities::default(),
-        local(alice_address()),
+        &local(alice_address()),
+        Protection::Plain,
         Direction::SendRecv,
     );
     let formats = tandem_media::negotiate::receivable_formats(&offered);
@@ -281,8 +283,9 @@ fn early_media_is_heard_and_nothing_is_sent_before_the_start() {
     let answered = answer(
         &offered,
         &Capabilities::default(),
-        local(bob_address()),
+        &local(bob_address()),
         Direction::SendRecv,
+        None,
     );
     call.bob
         .session

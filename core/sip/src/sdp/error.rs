@@ -44,6 +44,24 @@ pub enum SdpError {
         /// Its position, from 0.
         index: usize,
     },
+    /// An m-line's ICE name or password is empty, too long, or no text that STUN can carry.
+    #[error("the ICE credentials of m-line {index} are malformed")]
+    BadIceCredentials {
+        /// Its position, from 0.
+        index: usize,
+    },
+    /// More candidates in one m-line than [`MAX_CANDIDATES`](super::MAX_CANDIDATES), or one that is too long.
+    #[error("m-line {index} has too many ICE candidates, or too long ones")]
+    CandidatesTooLarge {
+        /// Its position, from 0.
+        index: usize,
+    },
+    /// More keys or fingerprints in one m-line than [`MAX_KEYS`](super::MAX_KEYS).
+    #[error("m-line {index} has too many keys")]
+    TooManyKeys {
+        /// Its position, from 0.
+        index: usize,
+    },
     /// An answer has more streams than its offer, or one of another kind in its place.
     #[error("the answer does not fit m-line {index} of the offer")]
     AnswerDoesNotFit {

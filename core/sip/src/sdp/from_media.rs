@@ -8,7 +8,7 @@ use tandem_types::{Direction, MediaDescription, MediaKind};
 use super::description::{Attribute, Connection, MediaSection, Origin, SessionDescription};
 use super::profile::protocol_for;
 use super::to_media::default_rtcp;
-use super::{codecs, ice, security};
+use super::{bundle, codecs, ice, security};
 
 /// `media` as a description with that origin: one m-line for each stream, in order.
 ///
@@ -29,6 +29,7 @@ pub fn from_media(media: &MediaDescription, origin: &Origin) -> SessionDescripti
             address: origin.address.clone(),
         },
     });
+    bundle::write(&media.bundles, &mut description.attributes);
     if live().any(|transport| transport.ice.as_ref().is_some_and(|ice| ice.lite)) {
         description.attributes.push(Attribute::flag("ice-lite"));
     }
@@ -110,7 +111,7 @@ fn section(stream: &Stream, session_ip: Option<IpAddr>) -> MediaSection {
     }
     if let Some(transport) = live_transport(stream) {
         section.port = transport.rtp.port();
-        section.protocol = protocol_for(&transport.security).to_owned();
+        section.protocol = protocol_for(transport).to_owned();
         let ip = transport.rtp.ip();
         section.connection = (Some(ip) != session_ip).then(|| Connection::new(ip));
         if let Some(ms) = stream.packet_ms {
@@ -120,6 +121,9 @@ fn section(stream: &Stream, session_ip: Option<IpAddr>) -> MediaSection {
         security::write(&transport.security, attributes);
         if let Some(description) = &transport.ice {
             ice::write(description, attributes);
+        }
+        if transport.ice_mismatch {
+            attributes.push(Attribute::flag("ice-mismatch"));
         }
         // Written even where it is the default: some parsers lose the m-line otherwise.
         attributes.push(Attribute::flag(direction_word(stream.direction)));
@@ -146,6 +150,9 @@ fn write_rtcp(transport: &TransportDescription, attributes: &mut Vec<Attribute>)
     }
     if transport.rtcp_mux {
         attributes.push(Attribute::flag("rtcp-mux"));
+        if transport.rtcp_mux_only {
+            attributes.push(Attribute::flag("rtcp-mux-only"));
+        }
     }
 }
 

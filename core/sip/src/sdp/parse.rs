@@ -30,13 +30,28 @@ impl SessionDescription {
             Some((_, line)) if line.split_once('=').is_some_and(is_version_0) => {}
             Some(_) | None => return Err(SdpError::NotSdp),
         }
-        let mut reader = Reader::default();
-        for (line, text) in lines {
-            let (letter, value) = split_line(text).ok_or(SdpError::BadLine { line })?;
-            reader.line(line, letter, value)?;
-        }
-        reader.finish()
+        read(lines)?.finish()
     }
+}
+
+/// The session's attributes and the m-lines of a body without the lines that make it a description
+/// (RFC 8840 §9).
+pub(super) fn parse_parts(text: &[u8]) -> Result<(Vec<Attribute>, Vec<MediaSection>), SdpError> {
+    if text.len() > MAX_SIZE {
+        return Err(SdpError::TooLong);
+    }
+    let text = String::from_utf8_lossy(text);
+    let reader = read(numbered_lines(&text))?;
+    Ok((reader.attributes, reader.media))
+}
+
+fn read<'a>(lines: impl Iterator<Item = (usize, &'a str)>) -> Result<Reader, SdpError> {
+    let mut reader = Reader::default();
+    for (line, text) in lines {
+        let (letter, value) = split_line(text).ok_or(SdpError::BadLine { line })?;
+        reader.line(line, letter, value)?;
+    }
+    Ok(reader)
 }
 
 impl FromStr for SessionDescription {

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use tandem_types::media::Stream;
 use tandem_types::{Direction, Entropy, MediaDescription};
 
+use super::bundle::{self, is_bundle_only};
 use super::codecs::about;
 use super::description::{Attribute, MediaSection, Origin, SessionDescription};
 use super::error::SdpError;
@@ -61,6 +62,7 @@ impl SdpSession {
                 None => offer.media.push(rejection(before)),
             }
         }
+        bundle::prune(&mut offer);
         self.places_before = mem::replace(&mut self.places, offer.media.clone());
         Ok(self.publish(offer))
     }
@@ -98,6 +100,7 @@ impl SdpSession {
             };
             answer.media.push(section);
         }
+        bundle::prune(&mut answer);
         self.places.clone_from(&answer.media);
         self.places_before.clone_from(&answer.media);
         Ok(self.publish(answer))
@@ -140,8 +143,7 @@ fn keep_place(section: &mut MediaSection, before: &MediaSection, stream: Option<
     }
     match stream.and_then(live_transport) {
         Some(transport) => {
-            let fits =
-                Profile::of(&before.protocol).is_some_and(|p| p.carries(&transport.security));
+            let fits = Profile::of(&before.protocol).is_some_and(|p| p.carries(transport));
             if fits {
                 section.protocol.clone_from(&before.protocol);
             }
@@ -161,11 +163,13 @@ fn answer_section(
     if !named.eq_ignore_ascii_case(&offered.media) {
         return Err(SdpError::AnswerDoesNotFit { index });
     }
-    let Some(transport) = live_transport(stream).filter(|_| !offered.is_rejected()) else {
+    let Some(transport) =
+        live_transport(stream).filter(|_| !offered.is_rejected() || is_bundle_only(offered))
+    else {
         return Ok(rejection(offered));
     };
     let profile = Profile::of(&offered.protocol).filter(|_| known_kind(&offered.media).is_some());
-    if !profile.is_some_and(|profile| profile.carries(&transport.security)) {
+    if !profile.is_some_and(|profile| profile.carries(transport)) {
         return Err(SdpError::OtherProtection { index });
     }
     draft.protocol.clone_from(&offered.protocol);
@@ -211,6 +215,5 @@ fn rejection(offered: &MediaSection) -> MediaSection {
 }
 
 fn mid_of(section: &MediaSection) -> Option<Attribute> {
-    let mid = section.attribute("mid").filter(|mid| !mid.is_empty())?;
-    Some(Attribute::new("mid", mid))
+    Some(Attribute::new("mid", bundle::mid(section)?))
 }

@@ -8,7 +8,7 @@ use tandem_types::{Direction, MediaDescription, MediaKind};
 use super::description::{MediaSection, SessionDescription};
 use super::error::SdpError;
 use super::profile::Profile;
-use super::{codecs, ice, security};
+use super::{bundle, codecs, ice, security};
 
 /// What `description` offers or answers: one stream for each m-line, in order.
 ///
@@ -17,15 +17,31 @@ use super::{codecs, ice, security};
 ///   nothing explains) becomes [`StreamKind::Other`] without transport: the answer rejects it.
 /// * The old hold by `c=0.0.0.0` (RFC 3264 §8.4) comes out as a direction that does not receive; with ICE
 ///   that address means nothing (RFC 8839 §4.3.1) and the direction stands.
-/// * Keys under `RTP/AVP` are ignored; `a=ptime` is cut to whole milliseconds.
+/// * Keys under `RTP/AVP` are a wish (RFC 8643): the transport is opportunistic.
+/// * An m-line that shares the transport of the first of its BUNDLE group (`a=bundle-only`, or the same port)
+///   has that transport.
+/// * `a=ptime` is cut to whole milliseconds; `a=remote-candidates` says nothing that is used.
 pub fn to_media(description: &SessionDescription) -> Result<MediaDescription, SdpError> {
-    let streams = description
+    let mut bundles = bundle::read(description);
+    let streams: Vec<Stream> = description
         .media
         .iter()
         .enumerate()
-        .map(|(index, section)| stream(description, section, index))
+        .map(|(index, section)| {
+            let carrier = bundle::carrier(description, &bundles, section);
+            stream(description, section, carrier, index)
+        })
         .collect::<Result<_, _>>()?;
-    Ok(MediaDescription { streams })
+    let is_live = |mid: &String| {
+        let live = streams.iter().filter(|stream| stream.transport.is_some());
+        live.filter_map(|stream| stream.mid.as_ref())
+            .any(|named| named == mid)
+    };
+    for group in &mut bundles {
+        group.retain(is_live);
+    }
+    bundles.retain(|group| !group.is_empty());
+    Ok(MediaDescription { streams, bundles })
 }
 
 /// The kind that an m-line's first word names, if it is one that this library knows.
@@ -51,7 +67,7 @@ pub(super) fn direction(description: &SessionDescription, section: &MediaSection
     let nowhere = connection
         .and_then(super::Connection::ip)
         .is_some_and(|ip| ip.is_unspecified());
-    if nowhere && ice::read(description, section).is_none() {
+    if nowhere && !ice::is_offered(description, section) {
         return Direction::of(said.sends(), false);
     }
     said
@@ -60,12 +76,10 @@ pub(super) fn direction(description: &SessionDescription, section: &MediaSection
 fn stream(
     description: &SessionDescription,
     section: &MediaSection,
+    carrier: Option<&MediaSection>,
     index: usize,
 ) -> Result<Stream, SdpError> {
-    let mid = section
-        .attribute("mid")
-        .filter(|mid| !mid.is_empty())
-        .map(str::to_owned);
+    let mid = bundle::mid(section).map(str::to_owned);
     let rejected = |kind| Stream {
         mid: mid.clone(),
         kind,
@@ -78,29 +92,53 @@ fn stream(
     else {
         return Ok(rejected(other(section)));
     };
-    if section.is_rejected() {
+    if section.is_rejected() && carrier.is_none() {
         return Ok(rejected(StreamKind::Known(kind)));
     }
     let codecs = codecs::read(section);
-    let security = security::read(description, section, profile);
-    let (Some(security), false) = (security, codecs.is_empty()) else {
+    let transport = transport(description, carrier.unwrap_or(section), index)?;
+    let (Some(transport), false) = (transport, codecs.is_empty()) else {
         return Ok(rejected(other(section)));
     };
-    let (rtp, rtcp) = addresses(description, section, index)?;
     Ok(Stream {
         mid: mid.clone(),
         kind: StreamKind::Known(kind),
         direction: direction(description, section),
         codecs,
         transport: Some(TransportDescription {
-            rtp,
-            rtcp,
-            rtcp_mux: section.attribute("rtcp-mux").is_some(),
-            security,
-            ice: ice::read(description, section),
+            feedback: profile.feedback,
+            ..transport
         }),
         packet_ms: packet_ms(description, section),
     })
+}
+
+/// `None` where its protocol is unknown, or asks for keys that are not there.
+fn transport(
+    description: &SessionDescription,
+    section: &MediaSection,
+    index: usize,
+) -> Result<Option<TransportDescription>, SdpError> {
+    let Some(profile) = Profile::of(&section.protocol) else {
+        return Ok(None);
+    };
+    let security = security::read(description, section, profile, index)?;
+    let Some((security, opportunistic)) = security else {
+        return Ok(None);
+    };
+    let (rtp, rtcp) = addresses(description, section, index)?;
+    let has = |name| section.attribute(name).is_some();
+    Ok(Some(TransportDescription {
+        rtp,
+        rtcp,
+        rtcp_mux: has("rtcp-mux") || has("rtcp-mux-only"),
+        rtcp_mux_only: has("rtcp-mux-only"),
+        feedback: profile.feedback,
+        security,
+        opportunistic,
+        ice: ice::read(description, section, index)?,
+        ice_mismatch: has("ice-mismatch"),
+    }))
 }
 
 fn other(section: &MediaSection) -> StreamKind {

@@ -560,18 +560,13 @@ pub fn media(port: u16, direction: Direction) -> MediaDescription {
         kind: StreamKind::Known(MediaKind::Audio),
         direction,
         codecs: vec![codec(8, "PCMA"), codec(0, "PCMU")],
-        transport: Some(TransportDescription {
+        transport: Some(TransportDescription::plain(
             rtp,
-            rtcp: SocketAddr::new(rtp.ip(), port + 1),
-            rtcp_mux: false,
-            security: tandem_types::media::Security::Plain,
-            ice: None,
-        }),
+            SocketAddr::new(rtp.ip(), port + 1),
+        )),
         packet_ms: None,
     };
-    MediaDescription {
-        streams: vec![stream],
-    }
+    MediaDescription::of(vec![stream])
 }
 
 /// The RTP port of the first stream.

@@ -434,6 +434,7 @@ fn the_peers_ipv4_address_is_reached_through_the_translator() {
         password: Pii::new("0123456789012345678901".to_owned()),
         candidates: vec!["1 1 udp 2130706431 198.51.100.7 4000 typ host".to_owned()],
         lite: true,
+        ..IceDescription::default()
     };
     link.agree(start, &remote, false).unwrap();
     // A lite peer never controls, whoever offered.

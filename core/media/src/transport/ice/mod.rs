@@ -251,6 +251,7 @@ impl IceLink {
             password: generation.local.password.clone(),
             candidates: told.map(Candidate::to_string).collect(),
             lite: false,
+            ..IceDescription::default()
         })
     }
 
