@@ -47,4 +47,5 @@ pub use session::{
 };
 pub use transport::{
     Component, Datagram, LocalSocket, StreamCommand, StreamId, StreamInput, TransportCounters,
+    dtls, sdes, srtp,
 };

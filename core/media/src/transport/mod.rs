@@ -4,10 +4,13 @@
 //! of each; ICE, SDES and DTLS join as further variants without the session noticing.
 
 pub(crate) mod demux;
+pub mod dtls;
 mod fixed;
 #[expect(dead_code, reason = "joined to the transport next")]
 mod ice;
 mod latch;
+pub mod sdes;
+pub mod srtp;
 mod wire;
 
 use std::collections::VecDeque;

@@ -440,7 +440,10 @@ fn the_peers_ipv4_address_is_reached_through_the_translator() {
     // A lite peer never controls, whoever offered.
     assert_eq!(link.role(), Some(true));
     let (path, _) = link.poll_transmit(start).unwrap();
-    assert_eq!(path.remote, "[64:ff9b::c633:6407]:4000".parse().unwrap());
+    assert_eq!(
+        path.remote,
+        "[64:ff9b::c633:6407]:4000".parse::<SocketAddr>().unwrap()
+    );
 }
 
 #[test]

@@ -1,0 +1,591 @@
+//! One DTLS association and the guards around it.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rtc_crypto::default_provider;
+use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
+use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
+use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc_shared::TransportProtocol;
+use rtc_shared::error::Error;
+use rtc_srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
+use tandem_types::media::Fingerprint;
+use zeroize::Zeroizing;
+
+use super::certificate::Expected;
+use super::inbox::{Heard, Inbox, Message};
+use super::record::{
+    Fragment, HANDSHAKE, Record, change_cipher_spec_record, check_records, handshake_record,
+    renumber, verify_request_cookie,
+};
+use super::schedule::{Copies, Retransmission};
+use super::{Certificate, DtlsConfig, DtlsEvent, DtlsFailure, DtlsRole, SRTP_PROFILES};
+use crate::transport::srtp::{SrtpPair, SrtpProfile};
+
+/// The endpoint keys its associations by address. With one address that is nobody's, the association does
+/// not notice when the path changes under it.
+const PEER: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 1), 1));
+/// Encrypted records kept until the keys are there.
+const MAX_HELD: usize = 32;
+/// How long a handshake goes on without progress after a fatal alert in the clear.
+const ALERT_GRACE: Duration = Duration::from_secs(3);
+/// A first hello that differs is a new beginning when the one before has been quiet for this long.
+const HELLO_QUIET: Duration = Duration::from_secs(1);
+/// How often a first hello that cannot be agreed on is forgotten: anybody may have written it.
+const DOUBTFUL_HELLOS: u32 = 2;
+/// More is not kept of what waits to be sent.
+const MAX_OUTGOING: usize = 128;
+
+/// Where an association stands.
+///
+/// ```text
+///   Handshaking ──Finished of both──► Complete ──close_notify, close()──► Closed
+///        │                                                                  ▲
+///        ├──refused, silent, wrong fingerprint──► Failed          close()───┘ (from any)
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum LinkState {
+    Handshaking,
+    Complete,
+    Failed,
+    Closed,
+}
+
+/// One DTLS association, sans-IO: it does not know where its datagrams go.
+pub struct DtlsLink {
+    role: DtlsRole,
+    config: DtlsConfig,
+    handshake: Arc<HandshakeConfig>,
+    expected: Expected,
+    state: LinkState,
+    endpoint: Endpoint,
+    inbox: Inbox,
+    cipher_changed: CipherChange,
+    held: VecDeque<Vec<u8>>,
+    /// Number of the next record of epoch 0 that the endpoint is given.
+    inbound_number: u64,
+    numbering: Numbering,
+    retransmission: Retransmission,
+    flight: Vec<Vec<u8>>,
+    copies: Copies,
+    outgoing: VecDeque<Vec<u8>>,
+    events: VecDeque<DtlsEvent>,
+    deadline: Option<Instant>,
+    last_hello: Instant,
+    doubtful_hellos: u32,
+    refused: Option<(Instant, u8)>,
+}
+
+/// The record numbers of epoch 0 that this side has used.
+#[derive(Default)]
+struct Numbering {
+    /// What is added to the endpoint's own.
+    offset: u64,
+    /// The next free one.
+    next: u64,
+}
+
+/// How far the peer's change of cipher has come: `Awaited ─► Seen ─► Given` (to the endpoint).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum CipherChange {
+    Awaited,
+    Seen,
+    Given,
+}
+
+impl DtlsLink {
+    /// Begins: a client sends its hello at once, a server waits. The certificate must be the one that the
+    /// signalling announced, `remote` what it said of the peer's (RFC 8122).
+    pub fn new(
+        now: Instant,
+        role: DtlsRole,
+        certificate: &Certificate,
+        remote: &[Fingerprint],
+        config: DtlsConfig,
+    ) -> Result<Self, DtlsFailure> {
+        let expected = Expected::new(remote)?;
+        let handshake = handshake_config(role, certificate, expected.clone())?;
+        let mut link = Self {
+            role,
+            config,
+            state: LinkState::Handshaking,
+            endpoint: new_endpoint(role, &handshake),
+            handshake,
+            expected,
+            inbox: Inbox::new(role),
+            cipher_changed: CipherChange::Awaited,
+            held: VecDeque::new(),
+            inbound_number: 0,
+            numbering: Numbering::default(),
+            retransmission: Retransmission::default(),
+            flight: Vec::new(),
+            copies: Copies::default(),
+            outgoing: VecDeque::new(),
+            events: VecDeque::new(),
+            deadline: now.checked_add(config.patience),
+            last_hello: now,
+            doubtful_hellos: 0,
+            refused: None,
+        };
+        if role == DtlsRole::Client {
+            let handshake = Arc::clone(&link.handshake);
+            let begun = link.endpoint.connect(now, PEER, handshake, None);
+            begun.map_err(|error| DtlsFailure::of(&error))?;
+            link.send_flight(now);
+        }
+        Ok(link)
+    }
+
+    /// Which end this is.
+    pub const fn role(&self) -> DtlsRole {
+        self.role
+    }
+
+    /// Whether the keys have been agreed on and the association is open.
+    pub const fn is_complete(&self) -> bool {
+        match self.state {
+            LinkState::Complete => true,
+            LinkState::Handshaking | LinkState::Failed | LinkState::Closed => false,
+        }
+    }
+
+    /// Takes a datagram whose first byte is 20–63 (RFC 7983).
+    pub fn handle(&mut self, now: Instant, datagram: &[u8]) {
+        for record in check_records(datagram) {
+            match self.state {
+                LinkState::Handshaking => self.handle_handshaking(now, record),
+                LinkState::Complete => self.handle_complete(now, &record),
+                LinkState::Failed | LinkState::Closed => return,
+            }
+        }
+        self.proceed(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(copy) = self.copies.take(now) {
+            self.push_outgoing(copy);
+        }
+        if self.state != LinkState::Handshaking {
+            return;
+        }
+        let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let refused_at = self.refusal_deadline();
+        if let Some((_, description)) = self.refused.filter(|_| is_due(refused_at)) {
+            self.fail(DtlsFailure::Refused(description));
+        } else if is_due(self.deadline) {
+            self.fail(match self.inbox.heard() {
+                Heard::Nothing => DtlsFailure::NoAnswer,
+                Heard::Greeted
+                | Heard::Hello
+                | Heard::Certificate
+                | Heard::KeyExchange
+                | Heard::Request
+                | Heard::Done => DtlsFailure::Silent,
+            });
+        } else if is_due(self.retransmission.due()) {
+            self.retransmit(now);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let handshaking = match self.state {
+            LinkState::Handshaking => [
+                self.retransmission.due(),
+                self.deadline,
+                self.refusal_deadline(),
+            ],
+            LinkState::Complete | LinkState::Failed | LinkState::Closed => [None; 3],
+        };
+        let due = handshaking.into_iter().chain([self.copies.due()]);
+        due.flatten().min()
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+        self.outgoing.pop_front()
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<DtlsEvent> {
+        self.events.pop_front()
+    }
+
+    /// Tells the peer that this is over, if there is an association, and forgets it.
+    pub fn close(&mut self, now: Instant) {
+        if self.state == LinkState::Complete {
+            self.endpoint.stop(now, PEER);
+            self.send(now);
+        } else {
+            self.copies.clear();
+            self.outgoing.clear();
+        }
+        self.state = LinkState::Closed;
+    }
+
+    /// Keying material for another use (RFC 5705), once complete. The label must be a registered one.
+    pub fn export(&self, label: &str, length: usize) -> Option<Zeroizing<Vec<u8>>> {
+        if !self.is_complete() {
+            return None;
+        }
+        let state = self.endpoint.get_connection_state(PEER)?;
+        let material = state.export_keying_material(label, &[], length).ok()?;
+        Some(Zeroizing::new(material.as_ref().to_vec()))
+    }
+
+    fn refusal_deadline(&self) -> Option<Instant> {
+        self.refused.and_then(|(at, _)| at.checked_add(ALERT_GRACE))
+    }
+
+    fn handle_handshaking(&mut self, now: Instant, record: Record<'_>) {
+        match record {
+            Record::Handshake(fragments) => {
+                for fragment in &fragments {
+                    self.inbox.push(fragment);
+                }
+            }
+            Record::ChangeCipherSpec => {
+                if self.cipher_changed == CipherChange::Awaited {
+                    self.cipher_changed = CipherChange::Seen;
+                }
+            }
+            Record::Alert { fatal, description } => {
+                if fatal && self.refused.is_none() {
+                    self.refused = Some((now, description));
+                }
+            }
+            Record::Protected { whole, .. } => {
+                if self.held.len() >= MAX_HELD {
+                    self.held.pop_front();
+                }
+                self.held.push_back(whole.to_vec());
+            }
+        }
+    }
+
+    /// After completion only what is encrypted counts: a repeated Finished, which asks for this side's last
+    /// flight again, or the peer's farewell. There is no use for application data.
+    fn handle_complete(&mut self, now: Instant, record: &Record<'_>) {
+        match record {
+            Record::Protected {
+                kind: 21 | HANDSHAKE,
+                whole,
+            } => self.feed(now, whole),
+            Record::Protected { .. }
+            | Record::Handshake(_)
+            | Record::ChangeCipherSpec
+            | Record::Alert { .. } => {}
+        }
+    }
+
+    /// Gives the endpoint what is complete.
+    fn proceed(&mut self, now: Instant) {
+        self.begin_anew(now);
+        while self.state == LinkState::Handshaking
+            && let Some(flight) = self.inbox.take_flight()
+        {
+            self.last_hello = now;
+            self.refused = None;
+            let records = flight.iter().flat_map(|message| self.encode(message));
+            let records: Vec<u8> = records.collect();
+            self.inbound_number = self.inbound_number.saturating_add(MAX_HELD as u64);
+            self.feed(now, &records);
+        }
+        if self.inbox.heard() != Heard::Done {
+            return;
+        }
+        if self.cipher_changed == CipherChange::Seen {
+            self.cipher_changed = CipherChange::Given;
+            let record = change_cipher_spec_record(self.inbound_number);
+            self.inbound_number = self.inbound_number.saturating_add(1);
+            self.feed(now, &record);
+        }
+        if self.cipher_changed == CipherChange::Given {
+            while let Some(record) = self.held.pop_front() {
+                self.feed(now, &record);
+            }
+        }
+    }
+
+    /// Numbers are spaced by more than a flight has messages.
+    fn encode(&self, message: &Message) -> Vec<u8> {
+        let number = self.inbound_number.saturating_add(message.sequence.into());
+        handshake_record(number, message.kind, message.sequence, &message.body)
+    }
+
+    /// A client that knows nothing of the answers so far begins anew, or the first hello was a stranger's.
+    fn begin_anew(&mut self, now: Instant) {
+        let quiet = now.saturating_duration_since(self.last_hello) >= HELLO_QUIET;
+        if let Some(hello) = self.inbox.take_other_hello().filter(|_| quiet) {
+            self.reset();
+            self.inbox.push(&Fragment {
+                kind: 1,
+                length: u32::try_from(hello.len()).unwrap_or(0),
+                sequence: 0,
+                offset: 0,
+                body: &hello,
+            });
+        }
+    }
+
+    /// A server forgets what it has heard.
+    fn reset(&mut self) {
+        self.endpoint = new_endpoint(self.role, &self.handshake);
+        self.inbox = Inbox::new(self.role);
+        self.cipher_changed = CipherChange::Awaited;
+        self.held.clear();
+        self.numbering.offset = self.numbering.next;
+        self.retransmission.stop();
+        self.flight.clear();
+    }
+
+    /// Gives the endpoint records and takes what it answers.
+    fn feed(&mut self, now: Instant, records: &[u8]) {
+        if !matches!(self.state, LinkState::Handshaking | LinkState::Complete) {
+            return;
+        }
+        match self.endpoint.read(now, PEER, None, BytesMut::from(records)) {
+            Ok(events) => {
+                self.send_flight(now);
+                for event in events {
+                    self.handle_endpoint_event(event);
+                }
+            }
+            Err(error) => self.handle_error(now, &error),
+        }
+    }
+
+    fn handle_endpoint_event(&mut self, event: EndpointEvent) {
+        match event {
+            EndpointEvent::HandshakeComplete => self.complete(),
+            EndpointEvent::PeerClosed => {
+                if self.state == LinkState::Handshaking {
+                    self.fail(DtlsFailure::Refused(0));
+                } else {
+                    self.state = LinkState::Closed;
+                    self.events.push_back(DtlsEvent::Closed);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn handle_error(&mut self, now: Instant, error: &Error) {
+        match (self.state, error) {
+            // An authenticated warning. The endpoint would send it back, and so would another one, for ever.
+            (_, Error::Other(text)) if text.starts_with("Error of Alert") => self.discard(),
+            (LinkState::Complete, Error::ErrAlertFatalOrClose) => {
+                self.discard();
+                self.state = LinkState::Closed;
+                self.events.push_back(DtlsEvent::Closed);
+            }
+            (LinkState::Complete, _) => self.discard(),
+            (LinkState::Handshaking, Error::ErrAlertFatalOrClose) => {
+                self.discard();
+                self.fail(DtlsFailure::Refused(0));
+            }
+            (LinkState::Handshaking, _)
+                if self.role == DtlsRole::Server
+                    && self.inbox.heard() == Heard::Greeted
+                    && self.doubtful_hellos < DOUBTFUL_HELLOS =>
+            {
+                self.doubtful_hellos += 1;
+                self.discard();
+                self.reset();
+            }
+            (LinkState::Handshaking, _) => {
+                // The alert that says why.
+                self.send(now);
+                self.fail(DtlsFailure::of(error));
+            }
+            (LinkState::Failed | LinkState::Closed, _) => {}
+        }
+    }
+
+    fn complete(&mut self) {
+        self.retransmission.stop();
+        self.flight.clear();
+        self.held.clear();
+        self.refused = None;
+        match self.agreed() {
+            Ok((srtp, remote)) => {
+                self.state = LinkState::Complete;
+                let srtp = Box::new(srtp);
+                self.events.push_back(DtlsEvent::Complete { srtp, remote });
+            }
+            Err(failure) => self.fail(failure),
+        }
+    }
+
+    /// The keys, and once more whose they are: this does not rely on the endpoint having asked.
+    fn agreed(&self) -> Result<(SrtpPair, Fingerprint), DtlsFailure> {
+        let state = self.endpoint.get_connection_state(PEER);
+        let state = state.ok_or(DtlsFailure::Own)?;
+        let certificate = state.peer_certificates.first();
+        let certificate = certificate.ok_or(DtlsFailure::NoCertificate)?;
+        let remote = self.expected.matching(certificate);
+        let remote = remote.ok_or(DtlsFailure::WrongFingerprint)?;
+        let profile = from_wire(state.srtp_protection_profile());
+        let profile = profile.ok_or(DtlsFailure::NoCommonProfile)?;
+        let length = profile.exporter_len();
+        let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], length);
+        let material = material.map_err(|error| DtlsFailure::of(&error))?;
+        let is_client = self.role == DtlsRole::Client;
+        let pair = SrtpPair::from_exporter(profile, material.as_ref(), is_client);
+        Ok((pair.map_err(|_| DtlsFailure::Own)?, remote))
+    }
+
+    fn fail(&mut self, failure: DtlsFailure) {
+        tracing::debug!(role = ?self.role, %failure, "no keys by DTLS");
+        self.state = LinkState::Failed;
+        self.retransmission.stop();
+        self.flight.clear();
+        self.held.clear();
+        self.events.push_back(DtlsEvent::Failed(failure));
+    }
+
+    /// Sends the flight again. One in the clear is sent as it was, under new record numbers; one with an encrypted
+    /// Finished has to be written anew by the endpoint, which does that seven times.
+    fn retransmit(&mut self, now: Instant) {
+        self.retransmission.again(now);
+        let clear = |datagram: &Vec<u8>| {
+            let records = check_records(datagram);
+            let mut records = records.iter();
+            records.all(|record| !matches!(record, Record::Protected { .. }))
+        };
+        if !self.retransmission.endpoint_is_spent()
+            && !self.flight.iter().all(clear)
+            && let Some(due) = self.endpoint.poll_timeout(&PEER)
+            && self.endpoint.handle_timeout(PEER, due.max(now)).is_ok()
+        {
+            let flight = self.send(now);
+            if !flight.is_empty() {
+                self.flight = flight;
+                return;
+            }
+        }
+        for mut datagram in self.flight.clone() {
+            let first = first_number(&datagram);
+            let step = self.numbering.next.saturating_sub(first);
+            if let Some(highest) = renumber(&mut datagram, step) {
+                let step = highest
+                    .saturating_add(1)
+                    .saturating_sub(self.numbering.next);
+                self.numbering.next = self.numbering.next.saturating_add(step);
+                self.numbering.offset = self.numbering.offset.saturating_add(step);
+            }
+            self.transmit(now, datagram);
+        }
+    }
+
+    /// Sends what the endpoint has written; if that is a new flight, its timer begins.
+    fn send_flight(&mut self, now: Instant) {
+        let flight = self.send(now);
+        let Some(first) = flight.first() else {
+            return;
+        };
+        if let Some(cookie) = verify_request_cookie(first) {
+            // The request for the cookie is repeated when the hello is, never by itself (RFC 6347 §4.2.1).
+            self.inbox.expect_cookie(cookie);
+            self.retransmission.stop();
+        } else if self.state == LinkState::Handshaking {
+            self.retransmission.start(now);
+        }
+        self.flight = flight;
+    }
+
+    /// Sends what the endpoint has written and returns it.
+    fn send(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let mut sent = Vec::new();
+        while let Some(transmit) = self.endpoint.poll_transmit() {
+            let mut datagram = transmit.message.to_vec();
+            if let Some(highest) = renumber(&mut datagram, self.numbering.offset) {
+                self.numbering.next = self.numbering.next.max(highest.saturating_add(1));
+            }
+            sent.push(datagram.clone());
+            self.transmit(now, datagram);
+        }
+        sent
+    }
+
+    fn transmit(&mut self, now: Instant, datagram: Vec<u8>) {
+        if self.config.second_copies {
+            self.copies.push(now, &datagram);
+        }
+        self.push_outgoing(datagram);
+    }
+
+    fn push_outgoing(&mut self, datagram: Vec<u8>) {
+        if self.outgoing.len() < MAX_OUTGOING {
+            self.outgoing.push_back(datagram);
+        }
+    }
+
+    /// Drops what the endpoint has written.
+    fn discard(&mut self) {
+        while self.endpoint.poll_transmit().is_some() {}
+    }
+}
+
+/// The number of a datagram's first record.
+fn first_number(datagram: &[u8]) -> u64 {
+    match datagram {
+        [_, _, _, _, _, a, b, c, d, e, f, ..] => u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]),
+        _ => 0,
+    }
+}
+
+fn new_endpoint(role: DtlsRole, handshake: &Arc<HandshakeConfig>) -> Endpoint {
+    let server = match role {
+        DtlsRole::Client => None,
+        DtlsRole::Server => Some(Arc::clone(handshake)),
+    };
+    Endpoint::new(PEER, TransportProtocol::UDP, server)
+}
+
+fn handshake_config(
+    role: DtlsRole,
+    certificate: &Certificate,
+    expected: Expected,
+) -> Result<Arc<HandshakeConfig>, DtlsFailure> {
+    let provider = default_provider().map_err(|_| DtlsFailure::Own)?;
+    let check = move |certificates: &[Vec<u8>], _: &[_]| {
+        let shown = certificates.first();
+        let expected = shown.and_then(|der| expected.matching(der));
+        let expected = expected.ok_or(Error::ErrNoMatchingCertificateFingerprint);
+        expected.map(|_| ())
+    };
+    let profiles = SRTP_PROFILES.into_iter().filter_map(to_wire).collect();
+    let built = ConfigBuilder::default()
+        .with_crypto_provider(provider)
+        .with_certificates(vec![certificate.inner()])
+        .with_srtp_protection_profiles(profiles)
+        .with_client_auth(ClientAuthType::RequireAnyClientCert)
+        // No authority vouches for a call's certificate: its fingerprint does.
+        .with_insecure_skip_verify(true)
+        .with_verify_peer_certificate(Some(Arc::new(check)))
+        .with_extended_master_secret(ExtendedMasterSecretType::Require)
+        .build(role == DtlsRole::Client, None);
+    let built = built.map_err(|error| DtlsFailure::of(&error))?;
+    Ok(Arc::new(built))
+}
+
+fn to_wire(profile: SrtpProfile) -> Option<SrtpProtectionProfile> {
+    match profile {
+        SrtpProfile::AeadAes128Gcm => Some(SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm),
+        SrtpProfile::AeadAes256Gcm => Some(SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm),
+        SrtpProfile::AesCm128Sha1_80 => Some(SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80),
+        SrtpProfile::AesCm128Sha1_32 => Some(SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_32),
+        SrtpProfile::AesCm256Sha1_80 | SrtpProfile::AesCm256Sha1_32 => None,
+    }
+}
+
+fn from_wire(profile: SrtpProtectionProfile) -> Option<SrtpProfile> {
+    let mut offered = SRTP_PROFILES.into_iter();
+    offered.find(|offered| to_wire(*offered) == Some(profile))
+}
