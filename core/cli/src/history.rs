@@ -20,10 +20,13 @@ pub fn show(data: &Path, args: &HistoryArgs, report: &Report) -> Result<(), Fail
     let failed = |error: &dyn std::fmt::Display| Failure::new(Exit::Internal, error);
     let secrets = FileSecrets::new(data.join("keys"));
     let key = existing_store_key(&secrets).map_err(|error| failed(&error))?;
-    let mut calls = Vec::new();
+    let (mut calls, mut unreadable) = (Vec::new(), 0);
     if let Some(key) = key {
         match Reader::open(data, &key) {
-            Ok(reader) => calls = newest(&reader, args.limit).map_err(|error| failed(&error))?,
+            Ok(reader) => {
+                let read = newest(&reader, args.limit).map_err(|error| failed(&error))?;
+                (calls, unreadable) = read;
+            }
             Err(StoreError::Missing) => {}
             Err(error) => return Err(failed(&error)),
         }
@@ -34,22 +37,26 @@ pub fn show(data: &Path, args: &HistoryArgs, report: &Report) -> Result<(), Fail
         lines.push("no calls yet".into());
     }
     report.history(&objects, &lines);
+    if unreadable > 0 {
+        report.note(&format!("{unreadable} more cannot be read"));
+    }
     Ok(())
 }
 
-fn newest(reader: &Reader, limit: u32) -> Result<Vec<CallRecord>, StoreError> {
+fn newest(reader: &Reader, limit: u32) -> Result<(Vec<CallRecord>, usize), StoreError> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut calls = Vec::new();
+    let (mut calls, mut unreadable) = (Vec::new(), 0);
     let mut before = None;
     while calls.len() < limit {
         let page = reader.calls(before, limit - calls.len())?;
         calls.extend(page.items);
+        unreadable += page.unreadable;
         before = page.next;
         if before.is_none() {
             break;
         }
     }
-    Ok(calls)
+    Ok((calls, unreadable))
 }
 
 fn object(call: &CallRecord) -> Value {

@@ -21,7 +21,7 @@ impl Store {
     ///
     /// Addresses are compared as text: the caller writes one account the same way each time.
     pub fn account_for(&mut self, address: &Address) -> Result<AccountId, StoreError> {
-        let text = address.as_str();
+        let text = kept(address)?;
         let known: Option<i64> = self
             .connection()
             .query_row(
@@ -48,7 +48,7 @@ impl Store {
     /// Writes the row of a call that begins.
     ///
     /// [`StoreError::CallExists`] for an id the log has, [`StoreError::UnknownAccount`] for an account it
-    /// has not.
+    /// has not, [`StoreError::Address`] for a far end that could not be read back.
     pub fn begin_call(&mut self, call: &NewCall) -> Result<(), StoreError> {
         let account = call.account.map(|AccountId(id)| i64::try_from(id));
         let account = account
@@ -64,7 +64,7 @@ impl Store {
                 ":call": call.id.as_str(),
                 ":person": call.person.as_ref().map(Pii::reveal),
                 ":person_name": call.person_name.as_ref().map(Pii::reveal),
-                ":peer": call.peer.reveal().as_str(),
+                ":peer": kept(call.peer.reveal())?,
                 ":account": account,
                 ":protocol": words::PROTOCOL.word(call.protocol)?,
                 ":direction": words::DIRECTION.word(call.direction)?,
@@ -216,6 +216,14 @@ pub(crate) fn close_interrupted(
     }
     closed.sort();
     Ok(closed.into_iter().map(|(_, call)| call).collect())
+}
+
+/// The text of an address, if it is read back as the same one.
+fn kept(address: &Address) -> Result<&str, StoreError> {
+    match address.as_str().parse::<Address>() {
+        Ok(read) if read == *address => Ok(address.as_str()),
+        _ => Err(StoreError::Address),
+    }
 }
 
 /// Which rule of the table an insert broke.

@@ -1,11 +1,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use tandem_types::{AccountId, CallQuality, Encryption, EndReason, MediaKind, Pii};
+use tandem_types::{
+    AccountId, Address, CallId, CallQuality, Encryption, EndReason, MediaKind, Pii,
+};
 use tempfile::TempDir;
 
 use crate::testing::{address, bob_hung_up, call_id, call_to_bob, key, quality};
-use crate::{CallDirection, EndedCall, NewCall, Store, StoreError, Trust, UnixMillis};
+use crate::{
+    CallDirection, CallRecord, EndedCall, NewCall, Page, Store, StoreError, Trust, UnixMillis,
+};
 
 fn fresh() -> (TempDir, Store) {
     let folder = TempDir::new().unwrap();
@@ -183,7 +187,7 @@ fn the_history_turns_page_by_page_while_calls_come_and_go() {
             .unwrap();
     }
     let first = store.calls(None, 4).unwrap();
-    let ids = |page: &crate::Page<crate::CallRecord>| {
+    let ids = |page: &Page<CallRecord>| {
         page.items
             .iter()
             .map(|call| call.id.clone())
@@ -238,4 +242,52 @@ fn a_call_cut_short_ends_when_it_was_last_seen_alive() {
 
     let (_, report) = Store::open(folder.path(), &key(), UnixMillis(50_000)).unwrap();
     assert!(report.interrupted.is_empty(), "reported once");
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_counted_and_takes_no_others_with_it() {
+    let (_folder, mut store) = fresh();
+    for number in 0..5 {
+        let started = i64::try_from(number).unwrap();
+        store
+            .begin_call(&call_to_bob(call_id(number), started))
+            .unwrap();
+    }
+    let spoil = "UPDATE calls SET peer = 'nobody at all' WHERE call IN (?1, ?2)";
+    let spoilt = [call_id(1), call_id(2)];
+    let spoilt = spoilt.each_ref().map(CallId::as_str);
+    store.connection().execute(spoil, spoilt).unwrap();
+    let newest = store.calls(None, 3).unwrap();
+    let ids = |page: &Page<CallRecord>| -> Vec<CallId> {
+        page.items.iter().map(|call| call.id.clone()).collect()
+    };
+    assert_eq!(ids(&newest), [4, 3].map(call_id));
+    assert_eq!(newest.unreadable, 1);
+    let oldest = store.calls(newest.next, 3).unwrap();
+    assert_eq!(ids(&oldest), [call_id(0)]);
+    assert_eq!((oldest.unreadable, oldest.next), (1, None));
+    assert!(matches!(store.call(&call_id(2)), Err(StoreError::Damaged)));
+}
+
+#[test]
+fn an_address_that_could_not_be_read_back_is_refused() {
+    let (_folder, mut store) = fresh();
+    for text in [
+        "sip:bob@host\r\nVia: x",
+        "",
+        "sip:",
+        "SIP:bob@example.org",
+        "bob",
+    ] {
+        let peer = Address::Sip(text.to_owned());
+        let call = NewCall {
+            peer: Pii::new(peer.clone()),
+            ..call_to_bob(call_id(1), 0)
+        };
+        let refused = store.begin_call(&call);
+        assert!(matches!(refused, Err(StoreError::Address)), "{text:?}");
+        let refused = store.account_for(&peer);
+        assert!(matches!(refused, Err(StoreError::Address)), "{text:?}");
+    }
+    assert_eq!(store.calls(None, 9).unwrap().items, []);
 }

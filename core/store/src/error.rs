@@ -65,6 +65,9 @@ pub enum StoreError {
     /// There is no account with this id.
     #[error("no such account")]
     UnknownAccount,
+    /// The address would not be the same when it is read back.
+    #[error("the address cannot be kept")]
+    Address,
     /// A value this version of the store has no word for.
     #[error("the store has no word for this {0}")]
     NoWord(&'static str),

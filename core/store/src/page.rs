@@ -13,6 +13,9 @@ pub const MAX_PAGE: usize = 500;
 pub struct Page<T> {
     /// The rows, newest first.
     pub items: Vec<T>,
+    /// Rows of this page that are left out because they cannot be read: part of them is lost, or a newer
+    /// version wrote them.
+    pub unreadable: usize,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<Cursor>,
 }

@@ -57,7 +57,7 @@ impl Reader {
     }
 
     /// One page of the call history, newest first: at most `limit` rows (1 to [`MAX_PAGE`]), from the start
-    /// or from where the page before ended.
+    /// or from where the page before ended. Rows that cannot be read are left out, and counted.
     pub fn calls(
         &self,
         before: Option<Cursor>,
@@ -74,20 +74,25 @@ impl Reader {
         let mut rows = statement.query(params![before.started.0, before.row, most])?;
         let mut page = Page {
             items: Vec::new(),
+            unreadable: 0,
             next: None,
         };
         let mut last = None;
         while let Some(row) = rows.next()? {
-            if page.items.len() == limit {
+            if page.items.len().saturating_add(page.unreadable) == limit {
                 page.next = last;
                 break;
             }
-            let call = read_call(row)?;
             last = Some(Cursor {
-                started: call.started,
+                started: UnixMillis(row.get("started_at")?),
                 row: row.get("row")?,
             });
-            page.items.push(call);
+            match read_call(row) {
+                Ok(call) => page.items.push(call),
+                // One bad row takes no others with it.
+                Err(StoreError::Damaged | StoreError::NoWord(_)) => page.unreadable += 1,
+                Err(error) => return Err(error),
+            }
         }
         Ok(page)
     }
