@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::CallState;
+use crate::{CallState, HoldState};
 
 /// Most digits one [`Command::SendDtmf`] can carry.
 pub const MAX_DIGITS: usize = 64;
@@ -25,7 +25,7 @@ pub enum Command {
     Hold,
     /// End this side's hold.
     Resume,
-    /// Play key tones to the far end.
+    /// Play key tones to the far end; also while this side holds, not while the far end does.
     SendDtmf(Digits),
 }
 
@@ -58,8 +58,8 @@ pub enum CommandError {
     /// This side does not hold.
     #[error("the call is not on hold")]
     NotHeld,
-    /// Key tones cannot be heard while either side holds.
-    #[error("the call is on hold")]
+    /// Key tones cannot be heard while the far end holds.
+    #[error("the far end holds the call")]
     OnHold,
     /// Key tones need media.
     #[error("the call has no media now")]
@@ -117,7 +117,11 @@ pub(crate) const fn check(state: CallState, command: &Command) -> Result<(), Com
             CallState::Dialing | CallState::Ringing | CallState::Incoming => {
                 Err(CommandError::NotAccepted)
             }
-            CallState::Held { .. } => Err(CommandError::OnHold),
+            // A hold of our own still lets us speak (`sendonly`); one of theirs wants to hear nothing.
+            CallState::Held { by, .. } => match by {
+                HoldState::Local => Ok(()),
+                HoldState::Remote | HoldState::Both => Err(CommandError::OnHold),
+            },
             CallState::Connecting | CallState::Reconnecting { .. } => Err(CommandError::NoMedia),
             CallState::Ending => Err(CommandError::Ending),
             CallState::Ended(_) => Err(CommandError::Ended),

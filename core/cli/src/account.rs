@@ -96,7 +96,7 @@ pub async fn sign_in(
                     format!("cannot sign in: {reason}"),
                 ));
             }
-            AccountState::Offline | AccountState::Connecting => {}
+            AccountState::Offline | AccountState::Listening | AccountState::Connecting => {}
         }
     }
 }

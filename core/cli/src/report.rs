@@ -78,7 +78,7 @@ impl Report {
             AccountState::Failed { reason, .. } => {
                 self.registration_failed(registration_token(reason), &reason.to_string());
             }
-            AccountState::Offline | AccountState::Connecting => {}
+            AccountState::Offline | AccountState::Listening | AccountState::Connecting => {}
         }
     }
 

@@ -95,11 +95,19 @@ pub struct AccountSnapshot {
     pub state: AccountState,
 }
 
-/// An account's connection to its server.
+/// Whether an account can be called, and what stands in the way.
+///
+/// ```text
+///   direct account:     Listening                      (Offline while the app sleeps)
+///   account of a server: Offline ─► Connecting ─► Online ─► Offline
+///                                     └──────► Failed ──► Connecting
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum AccountState {
-    /// Not asked to sign in; or a direct account, which has no server.
+    /// Not asked to sign in, or signed out; nobody can call it.
     Offline,
+    /// A direct account: it has no server, and can be called at its address.
+    Listening,
     /// Signing in.
     Connecting,
     /// Signed in.
@@ -143,6 +151,10 @@ pub struct CallSnapshot {
     pub encryption: Encryption,
     /// Whether the microphone is off.
     pub muted: bool,
+    /// This side's hold, and what was last asked of it.
+    pub hold: LocalHold,
+    /// The keys this side was asked to play.
+    pub keys: KeyCount,
     /// How it sounded so far.
     pub quality: CallQuality,
 }
@@ -162,6 +174,43 @@ impl CallSnapshot {
             | CallState::Reconnecting { .. }
             | CallState::Ending => None,
         }
+    }
+}
+
+/// This side's hold of a call. ([`CallState::Held`] also tells of the far end's.)
+///
+/// ```text
+///   Off ──hold──► Asked(Hold) ──agreed──► On ──resume──► Asked(Resume) ──agreed──► Off
+///                   │                                     │
+///                   └─refused─► Refused(Hold)             └─refused─► Refused(Resume)
+/// ```
+/// A refused hold is as good as `Off`, a refused resume as `On`; both stand until something is asked again.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LocalHold {
+    /// This side does not hold.
+    #[default]
+    Off,
+    /// The far end was asked, or is asked as soon as it can be.
+    Asked(HoldWish),
+    /// This side holds, and the far end agreed.
+    On,
+    /// The far end would not.
+    Refused(HoldWish),
+}
+
+/// Keys that this side plays, counted since the call began.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct KeyCount {
+    /// Taken to be played.
+    pub taken: u64,
+    /// Played to their end.
+    pub played: u64,
+}
+
+impl KeyCount {
+    /// Whether some still wait, or sound now.
+    pub const fn waiting(self) -> bool {
+        self.played < self.taken
     }
 }
 

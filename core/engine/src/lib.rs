@@ -17,7 +17,9 @@ pub use driver::{
     DEFAULT_BACKLOG, Engine, EngineConfig, EngineError, EventStream, StreamEnd, existing_store_key,
 };
 pub use entropy::OsEntropy;
-pub use events::{AccountSnapshot, AccountState, CallSnapshot, CallStats, Event, Snapshot};
+pub use events::{
+    AccountSnapshot, AccountState, CallSnapshot, CallStats, Event, KeyCount, LocalHold, Snapshot,
+};
 pub use phrase::SafetyPhrase;
 pub use secrets::{FileSecrets, SecretStore};
 

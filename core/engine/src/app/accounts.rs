@@ -3,9 +3,9 @@
 use tandem_types::{AccountId, Pii};
 use tokio::sync::oneshot;
 
-use super::{App, AppError};
+use super::{App, AppError, Update};
 use crate::phone::{AccountError, PhoneError, SipAccount};
-use crate::{AccountState, Engine, EngineError, Event, EventStream};
+use crate::{AccountState, Engine, EngineError, Event};
 
 impl App {
     /// Adds an account and signs it in: back when the server has let it in, or with what the person can do
@@ -20,28 +20,55 @@ impl App {
         settings: SipAccount,
         wanted: oneshot::Receiver<()>,
     ) -> Result<Option<AccountId>, AppError> {
+        settings.check().map_err(PhoneError::from)?;
         let engine = self.engine().await?;
-        let mut events = self.hub.subscribe();
-        let (id, _) = engine.add_account(settings.clone()).await?;
+        let added = engine.add_account(settings.clone()).await;
+        let (id, _) = self.told(added).await?;
         let signed_in = tokio::select! {
-            signed_in = sign_in(&engine, id, &settings, &mut events) => signed_in.map(|()| true),
+            signed_in = self.sign_in(&engine, id, &settings) => signed_in.map(|()| true),
             _ = wanted => Ok(false),
         };
+        if let Ok(true) = signed_in {
+            self.kept().insert(id, settings);
+            // An engine that stops just now still let it in; a resume will again.
+            let _ = engine.settled().await;
+            return Ok(Some(id));
+        }
+        if engine.remove_account(id).await.is_err() {
+            // The engine went to sleep or ended meanwhile: nobody else tells that the account is none.
+            self.hub.tell(Event::AccountRemoved { account: id });
+        }
         match signed_in {
-            Ok(true) => {
-                self.kept().insert(id, settings);
-                engine.settled().await?;
-                Ok(Some(id))
-            }
-            Ok(false) => {
-                engine.remove_account(id).await?;
-                Ok(None)
-            }
-            Err(error) => {
-                engine.remove_account(id).await?;
-                Err(error)
+            Ok(_) => Ok(None),
+            Err(error) => self.told(Err(error)).await,
+        }
+    }
+
+    async fn sign_in(
+        &self,
+        engine: &Engine,
+        id: AccountId,
+        settings: &SipAccount,
+    ) -> Result<(), AppError> {
+        if !settings.signs_in() {
+            return Ok(());
+        }
+        engine.register(id).await?;
+        engine.settled().await?;
+        // From here on it is `Connecting` or further: `Offline` is what an engine that stops leaves behind.
+        let mut states = self.account_states(id);
+        while let Some(update) = states.next().await {
+            let Update::Next(account) = update else {
+                continue;
+            };
+            match account.state {
+                AccountState::Online { .. } | AccountState::Listening => return Ok(()),
+                AccountState::Failed { reason, .. } => return Err(reason.into()),
+                AccountState::Offline => break,
+                AccountState::Connecting => {}
             }
         }
+        Err(EngineError::Stopped.into())
     }
 
     /// Hangs up an account's calls, signs it out and forgets it.
@@ -53,8 +80,17 @@ impl App {
         if self.kept().remove(&id).is_none() {
             return Err(PhoneError::NoSuchAccount.into());
         }
-        engine.remove_account(id).await?;
-        Ok(engine.settled().await?)
+        let removed = async {
+            engine.remove_account(id).await?;
+            engine.settled().await
+        };
+        let removed = removed.await;
+        if let Err(EngineError::Stopped) = removed {
+            // It sleeps or ended meanwhile: the account is forgotten all the same.
+            self.hub.tell(Event::AccountRemoved { account: id });
+            return Ok(());
+        }
+        self.told(removed).await
     }
 
     /// The account a call goes out over when the person named none: the first that is signed in, else one
@@ -65,6 +101,7 @@ impl App {
                 .is_some_and(|account| match account.state {
                     AccountState::Online { .. } => true,
                     AccountState::Offline
+                    | AccountState::Listening
                     | AccountState::Connecting
                     | AccountState::Failed { .. } => false,
                 })
@@ -76,36 +113,6 @@ impl App {
             .find(online)
             .or_else(|| direct().map(|(id, _)| *id))
             .ok_or(AppError::NoAccount)
-    }
-}
-
-async fn sign_in(
-    engine: &Engine,
-    id: AccountId,
-    settings: &SipAccount,
-    events: &mut EventStream,
-) -> Result<(), AppError> {
-    if !settings.signs_in() {
-        return Ok(());
-    }
-    engine.register(id).await?;
-    loop {
-        let state = match events.next().await.ok_or(EngineError::Stopped)? {
-            Event::Account(account) if account.id == id => account.state,
-            Event::Snapshot(all) => match all.accounts.iter().find(|account| account.id == id) {
-                Some(account) => account.state,
-                None => continue,
-            },
-            Event::AccountRemoved { account } if account == id => {
-                return Err(PhoneError::NoSuchAccount.into());
-            }
-            _ => continue,
-        };
-        match state {
-            AccountState::Online { .. } => return Ok(()),
-            AccountState::Failed { reason, .. } => return Err(reason.into()),
-            AccountState::Offline | AccountState::Connecting => {}
-        }
     }
 }
 

@@ -2,7 +2,10 @@
 //!
 //! `tracing` events go, as one line each, through a bounded queue to a thread of its own, which gives them to
 //! the app's sink: whoever logs never waits, and foreign code never runs on a worker of the runtime. Names,
-//! addresses and tokens are not in the log in the first place ([`Pii`](tandem_types::Pii)).
+//! addresses and tokens are not in the log in the first place ([`Pii`](tandem_types::Pii)). The text of a
+//! panic, which stays in its room, is in it too ([`fault`]).
+
+mod fault;
 
 use std::fmt::{self, Write as _};
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -84,6 +87,7 @@ fn install() -> Option<&'static Shared> {
     let shared: &'static Shared = Box::leak(Box::default());
     let (lines, queue) = sync_channel(QUEUE);
     tracing::subscriber::set_global_default(Forwarder { shared, lines }).ok()?;
+    fault::tell_of_panics();
     let named = thread::Builder::new().name("tandem-log".into());
     named.spawn(move || hand_over(shared, &queue)).ok()?;
     Some(shared)

@@ -10,7 +10,6 @@ mod streams;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tandem_call::CallState;
 use tandem_sip::agent::RegistrationFailure;
 use tandem_store::{CallRecord, Cursor, Page};
 use tandem_types::AccountId;
@@ -98,6 +97,9 @@ pub enum AppError {
     /// There is nothing to hear or to speak with.
     #[error(transparent)]
     Sound(#[from] SoundError),
+    /// The far end would not be held, or would not go on.
+    #[error("the far end refused")]
+    HoldRefused,
     /// No telephone has such keys.
     #[error(transparent)]
     Keys(#[from] tandem_call::DigitsError),
@@ -127,7 +129,7 @@ impl App {
     /// Opens the data folder and goes to work. Nothing happens if it runs already.
     ///
     /// # Errors
-    /// The folder or its key cannot be used, or the app was shut down.
+    /// The folder or its key cannot be used; the app sleeps (that is for [`App::resume`]), or was shut down.
     pub async fn start(&self) -> Result<(), AppError> {
         let mut stage = self.stage.lock().await;
         match &*stage {
@@ -139,7 +141,8 @@ impl App {
     }
 
     /// Signs out and lets go of every socket, timer and file, so that the system may freeze the process at
-    /// any time after. Nobody can call until [`App::resume`].
+    /// any time after. Nobody can call until [`App::resume`]; whoever does while it is on its way is told
+    /// that nobody is there, and nothing rings here.
     ///
     /// # Errors
     /// A call is up, or the app does not run.
@@ -147,10 +150,16 @@ impl App {
         let mut stage = self.stage.lock().await;
         match &*stage {
             Inner::Running(engine) => {
-                if self.calls().iter().any(|call| call_is_up(call.state)) {
-                    return Err(AppError::CallUp);
+                match engine.shutdown_if_idle().await {
+                    Ok(true) => {}
+                    Ok(false) => {
+                        // The call that is in the way shows by then.
+                        let _ = engine.settled().await;
+                        return Err(AppError::CallUp);
+                    }
+                    // It stopped by itself; what is left of it goes.
+                    Err(_) => engine.shutdown().await,
                 }
-                engine.shutdown().await;
                 *stage = Inner::Suspended;
             }
             Inner::Suspended => {}
@@ -178,6 +187,9 @@ impl App {
     }
 
     /// Hangs up, signs out, closes the store, and ends every stream. The data folder can be opened again.
+    ///
+    /// There are no accounts and no calls any more; a stream that is begun later ends at once, except that
+    /// of a call, which still gives how it ended.
     pub async fn shutdown(&self) {
         let mut stage = self.stage.lock().await;
         if let Inner::Running(engine) = &*stage {
@@ -219,7 +231,8 @@ impl App {
         before: Option<Cursor>,
         limit: usize,
     ) -> Result<Page<CallRecord>, AppError> {
-        Ok(self.engine().await?.history(before, limit).await?)
+        let page = self.engine().await?.history(before, limit).await;
+        self.told(page).await
     }
 
     pub(crate) async fn engine(&self) -> Result<Arc<Engine>, AppError> {
@@ -229,6 +242,24 @@ impl App {
             Inner::New | Inner::Suspended | Inner::Ended => {
                 Err(AppError::NotRunning(stage.stage()))
             }
+        }
+    }
+
+    /// That the engine stopped under a command, in the app's words: how far it has come. Waits for the
+    /// change that is on its way.
+    pub(crate) async fn told<T>(
+        &self,
+        outcome: Result<T, impl Into<AppError>>,
+    ) -> Result<T, AppError> {
+        match outcome.map_err(Into::into) {
+            Err(AppError::Engine(EngineError::Stopped)) => match self.stage().await {
+                // It stopped by itself: a fault.
+                Stage::Running => Err(EngineError::Stopped.into()),
+                stage @ (Stage::New | Stage::Suspended | Stage::Ended) => {
+                    Err(AppError::NotRunning(stage))
+                }
+            },
+            other => other,
         }
     }
 
@@ -261,8 +292,4 @@ impl App {
     fn kept(&self) -> MutexGuard<'_, BTreeMap<AccountId, SipAccount>> {
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-const fn call_is_up(state: CallState) -> bool {
-    !state.is_ending_or_ended()
 }

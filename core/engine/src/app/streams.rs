@@ -1,7 +1,8 @@
 //! What a screen subscribes to: one stream for each thing it draws.
 //!
 //! Each begins with everything there is, is cancel-safe (a `next` that was given up loses nothing), and
-//! tells a reader that fell behind how much it missed, then begins anew.
+//! tells a reader that fell behind how much it missed, then begins anew. One that is begun after the app was
+//! shut down ends at once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -151,12 +152,17 @@ impl App {
 
     /// One call, whenever it changes; its end comes last.
     pub fn call_states(&self, call: CallId) -> CallStates {
-        CallStates(self.through(CallView {
+        let mut view = CallView {
             call,
             hub: self.hub.clone(),
             next: None,
             over: false,
-        }))
+        };
+        // How it ended is told also when there is nothing else to tell any more.
+        if let Some(ended) = self.call(&view.call).filter(|it| it.end_reason().is_some()) {
+            view.show(ended);
+        }
+        CallStates(self.through(view))
     }
 
     /// What happens in one call; ends with it.

@@ -42,13 +42,15 @@ impl Hub {
     pub(crate) fn tell(&self, event: Event) {
         let mut inner = self.lock();
         match &event {
+            Event::Call(call) if call.end_reason().is_some() => inner.remember(call.clone()),
+            // Nobody is left to be shown anything.
+            _ if inner.readers.is_none() => return,
             Event::Account(account) => {
                 inner.accounts.insert(account.id, account.clone());
             }
             Event::AccountRemoved { account } => {
                 inner.accounts.remove(account);
             }
-            Event::Call(call) if call.end_reason().is_some() => inner.remember(call.clone()),
             Event::Call(call) => {
                 inner.calls.insert(call.id.clone(), call.clone());
             }
@@ -70,22 +72,28 @@ impl Hub {
         self.lock().call(id)
     }
 
-    /// A stream whose first event is what there is now; nothing after it is missed.
+    /// A stream whose first event is what there is now; nothing after it is missed. Once the hub is closed, a
+    /// stream that ends at once.
     pub(crate) fn subscribe(&self) -> EventStream {
         let (end, ended) = watch::channel(false);
         let inner = self.lock();
         EventStream {
             hub: Arc::downgrade(&self.0),
-            first: Some(inner.snapshot()),
+            // Nothing will be told any more: there is nothing to begin with either.
+            first: inner.readers.is_some().then(|| inner.snapshot()),
             events: inner.receiver(),
             end: Arc::new(end),
             ended,
         }
     }
 
-    /// Nothing more will be told: every stream ends when its reader has read what there was.
+    /// Nothing more will be told, and nothing is there any more: every stream ends when its reader has read
+    /// what there was. How the last calls ended is still known.
     pub(crate) fn close(&self) {
-        self.lock().readers = None;
+        let mut inner = self.lock();
+        inner.readers = None;
+        inner.accounts.clear();
+        inner.calls.clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -273,8 +281,11 @@ mod tests {
         hub.tell(account(2));
         assert_eq!(early.next().await, Some(account(1)));
         assert_eq!(early.next().await, None);
-        let mut late = hub.subscribe();
-        assert!(matches!(late.next().await, Some(Event::Snapshot(_))));
-        assert_eq!(late.next().await, None);
+        assert_eq!(
+            hub.subscribe().next().await,
+            None,
+            "a late one ends at once"
+        );
+        assert_eq!(hub.snapshot(), Snapshot::default());
     }
 }

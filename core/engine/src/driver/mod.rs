@@ -328,6 +328,26 @@ impl Engine {
     /// seconds. The data folder can be opened again afterwards.
     pub async fn shutdown(&self) {
         let _ = self.ask(|reply| Request::Shutdown { reply }).await;
+        self.close_store().await;
+    }
+
+    /// [`Engine::shutdown`], unless a call is up: then nothing changes, and the answer is false. From the
+    /// moment of the decision on, no call begins here.
+    ///
+    /// # Errors
+    /// The engine has stopped already.
+    pub async fn shutdown_if_idle(&self) -> Result<bool, EngineError> {
+        let leaving = self.ask(|reply| Request::ShutdownIfIdle { reply }).await?;
+        let Some(left) = leaving else {
+            return Ok(false);
+        };
+        // A task that is gone has left as well.
+        let _ = left.await;
+        self.close_store().await;
+        Ok(true)
+    }
+
+    async fn close_store(&self) {
         self.ledger.send(Job::Close);
         let thread = self
             .store_thread

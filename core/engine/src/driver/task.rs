@@ -65,6 +65,28 @@ pub(super) enum Request {
     Shutdown {
         reply: oneshot::Sender<()>,
     },
+    /// Replied to at once: with what tells that it is done, or `None` while a call is up.
+    ShutdownIfIdle {
+        reply: oneshot::Sender<Option<oneshot::Receiver<()>>>,
+    },
+}
+
+impl Request {
+    /// Whether it begins something that an engine about to stop would have to end at once.
+    const fn begins_something(&self) -> bool {
+        match self {
+            Self::AddAccount { .. }
+            | Self::Register { .. }
+            | Self::Place { .. }
+            | Self::Answer { .. } => true,
+            Self::RemoveAccount { .. }
+            | Self::Command { .. }
+            | Self::Mute { .. }
+            | Self::Settle { .. }
+            | Self::Shutdown { .. }
+            | Self::ShutdownIfIdle { .. } => false,
+        }
+    }
 }
 
 /// Something that goes when its servers have let go of it.
@@ -169,6 +191,10 @@ impl Task {
 
     async fn take_request(&mut self, request: Request) {
         let now = Instant::now();
+        if self.leaving.is_some() && request.begins_something() {
+            // Without a reply: to whoever asked, the engine has stopped.
+            return;
+        }
         // A reply nobody waits for any more is no fault: the command is done all the same.
         match request {
             Request::AddAccount {
@@ -212,6 +238,17 @@ impl Task {
             // What came of the requests before was carried out before this one was taken.
             Request::Settle { reply } => self.ledger.send(Job::Barrier(reply)),
             Request::Shutdown { reply } => self.begin_to_leave(now, reply),
+            // Asked and begun in one step: no call can come in between.
+            Request::ShutdownIfIdle { reply } => {
+                let over = |call: &crate::CallSnapshot| call.state.is_ending_or_ended();
+                let idle = self.phone.calls().all(over);
+                let left = idle.then(|| {
+                    let (done, left) = oneshot::channel();
+                    self.begin_to_leave(now, done);
+                    left
+                });
+                let _ = reply.send(left);
+            }
         }
     }
 

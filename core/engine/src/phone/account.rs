@@ -10,7 +10,7 @@ use tandem_sip::agent::{
 use tandem_sip::digest::Credentials;
 use tandem_sip::message::{Host, NameAddr, SipUri, Uri};
 use tandem_sip::transaction::TransportKind;
-use tandem_types::{CallId, Pii};
+use tandem_types::{Address, CallId, Pii};
 
 use crate::AccountState;
 
@@ -65,6 +65,38 @@ impl SipAccount {
         self.registrar.is_some()
     }
 
+    /// Whether it can be used as given, as far as its texts tell: the address first, then the server.
+    ///
+    /// # Errors
+    /// What is wrong with the first that is wrong.
+    pub fn check(&self) -> Result<(), AccountError> {
+        self.address_of_record()?;
+        self.server().map(|_| ())
+    }
+
+    fn address_of_record(&self) -> Result<(Uri, SipUri), AccountError> {
+        let text = self.address.reveal();
+        // Also what the call log can read back.
+        let kept = text.parse::<Address>().is_ok();
+        let uri: Uri = text.parse().map_err(|_| AccountError::BadAddress)?;
+        let Uri::Sip(parts) = &uri else {
+            return Err(AccountError::BadAddress);
+        };
+        if !kept || (self.signs_in() && parts.user_text().is_none()) {
+            return Err(AccountError::BadAddress);
+        }
+        let parts = parts.clone();
+        Ok((uri, parts))
+    }
+
+    fn server(&self) -> Result<Option<Uri>, AccountError> {
+        let Some(server) = &self.registrar else {
+            return Ok(None);
+        };
+        let uri = format!("sip:{}", server.reveal()).parse();
+        uri.map(Some).map_err(|_| AccountError::BadRegistrar)
+    }
+
     /// A direct account at `bind`: it can be called there, and calls without a server.
     pub fn direct(bind: SocketAddr, transport: TransportKind) -> Self {
         Self {
@@ -114,6 +146,20 @@ pub(super) struct Slot {
 }
 
 impl Slot {
+    /// Whether there is a server to sign in at.
+    pub(super) const fn signs_in(&self) -> bool {
+        self.domain.is_some()
+    }
+
+    /// Its state while nobody asks it to sign in: without a server it can be called all the same.
+    pub(super) const fn resting_state(&self) -> AccountState {
+        if self.signs_in() {
+            AccountState::Offline
+        } else {
+            AccountState::Listening
+        }
+    }
+
     /// Who calls. What is asserted (RFC 3325) counts only where a server could have asserted it.
     pub(super) fn caller<'a>(&self, incoming: &'a Incoming) -> &'a NameAddr {
         let asserted = incoming.asserted.as_ref().filter(|_| self.domain.is_some());
@@ -128,14 +174,7 @@ pub(super) fn agent_config(
     user_agent: &str,
     instance_id: &str,
 ) -> Result<(AgentConfig, Option<String>), AccountError> {
-    let aor: Uri = account
-        .address
-        .reveal()
-        .parse()
-        .map_err(|_| AccountError::BadAddress)?;
-    let Uri::Sip(parts) = &aor else {
-        return Err(AccountError::BadAddress);
-    };
+    let (aor, parts) = account.address_of_record()?;
     let domain = account.registrar.as_ref().map(|_| match parts.port() {
         Some(port) => format!("{}:{port}", parts.host()),
         None => parts.host().to_string(),
@@ -144,18 +183,10 @@ pub(super) fn agent_config(
         Some(user) => user.reveal().clone(),
         None => parts.user_text().map(String::from).unwrap_or_default(),
     };
-    let registrar = match &account.registrar {
-        None => None,
-        Some(server) => {
-            let uri: Uri = format!("sip:{}", server.reveal())
-                .parse()
-                .map_err(|_| AccountError::BadRegistrar)?;
-            Some(uri)
-        }
-    };
+    let registrar = account.server()?;
     let aor = match domain {
         Some(_) => aor,
-        None => Uri::Sip(reachable(parts.clone(), local)),
+        None => Uri::Sip(reachable(parts, local)),
     };
     let mut config = AgentConfig::new(aor, account.transport, local);
     config.display_name = account

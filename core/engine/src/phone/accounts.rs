@@ -54,8 +54,9 @@ impl Phone {
             address,
             domain,
         };
+        let state = slot.resting_state();
         desk.accounts.insert(id, slot);
-        desk.account_changed(id, AccountState::Offline);
+        desk.account_changed(id, state);
         Ok(())
     }
 
@@ -81,7 +82,10 @@ impl Phone {
     /// # Errors
     /// [`PhoneError::NoSuchAccount`].
     pub fn unregister(&mut self, now: Instant, id: AccountId) -> Result<(), PhoneError> {
-        self.desk.slot(id)?.agent.unregister(now);
+        let slot = self.desk.slot(id)?;
+        if slot.signs_in() {
+            slot.agent.unregister(now);
+        }
         self.settle(now);
         Ok(())
     }
@@ -99,7 +103,7 @@ impl Phone {
                 AccountState::Connecting | AccountState::Online { .. } => {
                     slot.agent.unregister(now);
                 }
-                AccountState::Offline | AccountState::Failed { .. } => {}
+                AccountState::Offline | AccountState::Listening | AccountState::Failed { .. } => {}
             }
         }
         self.settle(now);
@@ -112,7 +116,9 @@ impl Phone {
             .accounts
             .get(&id)
             .is_none_or(|slot| match slot.state {
-                AccountState::Offline | AccountState::Failed { .. } => true,
+                AccountState::Offline | AccountState::Listening | AccountState::Failed { .. } => {
+                    true
+                }
                 AccountState::Connecting | AccountState::Online { .. } => false,
             });
         out && self.is_settled(id) && !self.calls.values().any(|call| call.account == id)
@@ -148,7 +154,15 @@ impl Phone {
         slot.agent = agent;
         slot.sessions.clear();
         slot.faults = slot.faults.saturating_add(1);
-        let again = slot.faults < MAX_FAULTS && slot.state != AccountState::Offline;
+        let spent = slot.faults >= MAX_FAULTS;
+        let again = match slot.state {
+            AccountState::Connecting
+            | AccountState::Online { .. }
+            | AccountState::Failed { .. } => !spent,
+            AccountState::Offline | AccountState::Listening => false,
+        };
+        // Its sockets are open, and whoever calls still reaches the fresh agent.
+        let rests = slot.resting_state();
         for call in calls {
             if let Some(mut call) = self.calls.remove(&call) {
                 call.abandon(now, EndReason::InternalError, &mut self.desk);
@@ -158,7 +172,7 @@ impl Phone {
             // Cannot fail: the account is there.
             let _ = self.register(now, id);
         } else {
-            self.desk.account_changed(id, AccountState::Offline);
+            self.desk.account_changed(id, rests);
         }
     }
 }

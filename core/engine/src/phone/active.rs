@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use tandem_call::{Call, CallDirection, LegEvent, Output as CallOutput};
+use tandem_call::{Call, CallDirection, HoldWish, LegEvent, Output as CallOutput};
 use tandem_media::io::{AudioSink, AudioSource};
 use tandem_media::{MediaSession, Negotiated};
 use tandem_sip::agent::SessionId;
@@ -16,7 +16,7 @@ use tandem_types::{
 
 use super::desk::Desk;
 use super::{Audio, LogEntry, MediaPorts};
-use crate::CallSnapshot;
+use crate::{CallSnapshot, KeyCount, LocalHold};
 
 /// How often the app hears how a call sounds.
 pub(super) const STATS_INTERVAL: Duration = Duration::from_secs(1);
@@ -80,6 +80,14 @@ pub(super) struct ActiveCall {
     pub(super) quiet: bool,
     /// A re-offer for a hold or a resume is on its way.
     pub(super) hold_in_flight: bool,
+    /// The last wish the far end refused, until the next wish.
+    pub(super) hold_refused: Option<HoldWish>,
+    /// Whether this side holds, or wants to.
+    pub(super) hold_wanted: bool,
+    /// The far end agreed to that.
+    pub(super) hold_agreed: bool,
+    /// The far end takes no keys, or as many as wait are too many: for whoever asked last.
+    pub(super) keys_refused: bool,
     pub(super) remote_hold: bool,
     /// Why the call cannot go on, where this side knows better than the last SIP status.
     pub(super) verdict: Option<EndReason>,
@@ -191,6 +199,8 @@ impl ActiveCall {
             codec: None,
             encryption: Encryption::None,
             muted: false,
+            hold: LocalHold::Off,
+            keys: KeyCount::default(),
             quality: CallQuality::default(),
         };
         Self {
@@ -213,6 +223,10 @@ impl ActiveCall {
             holding: false,
             quiet: false,
             hold_in_flight: false,
+            hold_refused: None,
+            hold_wanted: false,
+            hold_agreed: true,
+            keys_refused: false,
             remote_hold: false,
             verdict: None,
             accepted_at: None,
@@ -254,7 +268,8 @@ impl ActiveCall {
     pub(super) fn set_muted(&mut self, muted: bool) {
         self.snapshot.muted = muted;
         if let Some(media) = &mut self.media {
-            media.set_muted(muted);
+            // Keys may flow while this side holds; the microphone may not.
+            media.set_muted(muted || self.quiet);
         }
     }
 
@@ -296,6 +311,7 @@ impl ActiveCall {
             }
         }
         moved |= self.take_media_outputs(now, desk);
+        self.note_hold(desk);
         moved
     }
 

@@ -39,11 +39,7 @@ impl ActiveCall {
             LegCommand::Resume => self.re_offer(now, false, desk),
             LegCommand::SendDtmf(digits) => {
                 fault::strike(digits.as_str());
-                if let Some(media) = &mut self.media
-                    && let Err(error) = media.send_dtmf(now, digits.as_str())
-                {
-                    tracing::warn!(call = %self.id(), %error, "keys not sent");
-                }
+                self.play_keys(now, digits.as_str(), desk);
             }
         }
     }
@@ -164,6 +160,25 @@ impl ActiveCall {
         }
         if self.negotiated.is_some() {
             self.leg_event(now, LegEvent::TransportConnected);
+        }
+    }
+
+    fn play_keys(&mut self, now: Instant, keys: &str, desk: &mut Desk) {
+        let queued = self.media.as_mut().map(|media| media.send_dtmf(now, keys));
+        match queued {
+            Some(Ok(())) => {
+                let taken = &mut self.snapshot.keys.taken;
+                *taken = taken.saturating_add(u64::try_from(keys.len()).unwrap_or(u64::MAX));
+                if self.quiet {
+                    self.apply_direction(now);
+                }
+                self.publish(desk);
+            }
+            Some(Err(error)) => {
+                tracing::warn!(call = %self.id(), %error, "keys not sent");
+                self.keys_refused = true;
+            }
+            None => self.keys_refused = true,
         }
     }
 

@@ -78,7 +78,7 @@ impl ActiveCall {
         let config = SessionConfig {
             source: Box::new(Silence),
             sink: Box::new(NullSink),
-            muted: self.snapshot().muted,
+            muted: self.snapshot().muted || self.quiet,
         };
         let mut media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
         for (component, address) in [(Component::Rtp, ports.rtp), (Component::Rtcp, ports.rtcp)] {
@@ -129,16 +129,19 @@ impl ActiveCall {
     }
 
     /// While this side holds, or wants to, nothing flows: the far end is told `sendonly`, and gets no
-    /// microphone.
+    /// microphone. Keys are the exception that `sendonly` allows: while some wait, they flow, and silence
+    /// between them.
     pub(super) fn apply_direction(&mut self, now: Instant) {
         let Some(negotiated) = &self.negotiated else {
             return;
         };
         let mut effective = negotiated.clone();
         if self.quiet {
-            effective.direction = Direction::Inactive;
+            let keys = self.snapshot.keys.waiting() && negotiated.direction.sends();
+            effective.direction = Direction::of(keys, false);
         }
         if let Some(media) = &mut self.media {
+            media.set_muted(self.snapshot.muted || self.quiet);
             let started = media.start(now, effective);
             if let Err(error) = started {
                 tracing::warn!(call = %self.id(), %error, "media goes on as it was");
@@ -184,7 +187,16 @@ impl ActiveCall {
                 desk.tell(Event::FirstAudio { call, after_accept });
             }
             MediaEvent::Dtmf(digit) => desk.tell(Event::Dtmf { call, digit }),
-            MediaEvent::DtmfSent(digit) => desk.tell(Event::DtmfSent { call, digit }),
+            MediaEvent::DtmfSent(digit) => {
+                self.snapshot.keys.played = self.snapshot.keys.played.saturating_add(1);
+                desk.tell(Event::DtmfSent { call, digit });
+                if !self.snapshot.keys.waiting() {
+                    if self.quiet {
+                        self.apply_direction(now);
+                    }
+                    self.publish(desk);
+                }
+            }
             MediaEvent::Silent { .. } => self.ask_whether_alive(now, desk),
             MediaEvent::Heard => {
                 self.liveness = Liveness::Heard;

@@ -90,6 +90,9 @@ pub enum PhoneError {
     /// What was dialled is no address.
     #[error("that is no address to call")]
     BadTarget,
+    /// The far end takes no keys, or too many of them wait already.
+    #[error("the far end takes no keys now")]
+    NoKeys,
     /// The call is not in a state for it.
     #[error(transparent)]
     Command(#[from] CommandError),
@@ -217,12 +220,22 @@ impl Phone {
         call: &CallId,
         command: Command,
     ) -> Result<(), PhoneError> {
+        let wish = matches!(command, Command::Hold | Command::Resume);
         let done = self.guarded(now, call, |active, _| {
-            active.machine.handle_command(now, command)
+            active.machine.handle_command(now, command)?;
+            if wish {
+                active.hold_refused = None;
+            }
+            active.keys_refused = false;
+            Ok(())
         });
         self.settle(now);
         done.ok_or(PhoneError::NoSuchCall)?
-            .map_err(PhoneError::Command)
+            .map_err(PhoneError::Command)?;
+        match self.calls.get(call) {
+            Some(active) if active.keys_refused => Err(PhoneError::NoKeys),
+            _ => Ok(()),
+        }
     }
 
     /// Turns a call's microphone off, or on again.
@@ -392,7 +405,12 @@ fn dialled(target: &str, domain: Option<&str>) -> Result<Address, PhoneError> {
             None => format!("sip:{target}"),
         }
     };
-    text.parse().map_err(|_| PhoneError::BadTarget)
+    let address: Address = text.parse().map_err(|_| PhoneError::BadTarget)?;
+    // What the history could not show again is not called.
+    match address.as_str().parse::<Address>() {
+        Ok(read) if read == address => Ok(address),
+        _ => Err(PhoneError::BadTarget),
+    }
 }
 
 /// The reason a leg has when this side could not even begin.

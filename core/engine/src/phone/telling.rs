@@ -10,7 +10,7 @@ use tandem_types::{EndReason, MediaKind};
 use super::active::{ALIVE_INTERVAL, ActiveCall, STATS_INTERVAL};
 use super::desk::Desk;
 use super::{LogEntry, Output};
-use crate::Event;
+use crate::{Event, LocalHold};
 
 impl ActiveCall {
     /// Tells the app what the call looks like now.
@@ -23,6 +23,12 @@ impl ActiveCall {
         match event {
             CallEvent::StateChanged(picture) => {
                 self.snapshot.state = picture.state;
+                self.hold_wanted = match picture.hold_wish {
+                    Some(wish) => wish == HoldWish::Hold,
+                    None => picture.local_hold,
+                };
+                self.hold_agreed = picture.hold_wish.is_none();
+                self.snapshot.hold = self.local_hold();
                 self.note_talking(now, desk);
                 self.follow_hold(now, &picture);
                 if picture.accepted && self.accepted_at.is_none() {
@@ -46,12 +52,37 @@ impl ActiveCall {
                 self.publish(desk);
             }
             CallEvent::HoldRefused(wish) => {
+                self.hold_refused = Some(wish);
                 desk.tell(Event::HoldRefused {
                     call: self.id().clone(),
                     wish,
                 });
             }
             CallEvent::Ended(summary) => self.finish(now, summary.reason, desk),
+        }
+    }
+
+    /// Tells of this side's hold when it is not as it was told last: a wish that was taken back while the
+    /// far end was asked is known here, not by the machine.
+    pub(super) fn note_hold(&mut self, desk: &mut Desk) {
+        let hold = self.local_hold();
+        if hold != self.snapshot.hold && !self.over {
+            self.snapshot.hold = hold;
+            self.publish(desk);
+        }
+    }
+
+    const fn local_hold(&self) -> LocalHold {
+        match (self.hold_refused, self.hold_wanted) {
+            (_, true) if !self.hold_agreed || self.hold_in_flight => {
+                LocalHold::Asked(HoldWish::Hold)
+            }
+            (_, false) if !self.hold_agreed || self.hold_in_flight => {
+                LocalHold::Asked(HoldWish::Resume)
+            }
+            (Some(wish), _) => LocalHold::Refused(wish),
+            (None, true) => LocalHold::On,
+            (None, false) => LocalHold::Off,
         }
     }
 
