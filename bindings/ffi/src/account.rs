@@ -125,8 +125,10 @@ impl From<RegistrationFailure> for SignInProblem {
 /// An account's connection to its server.
 #[derive(Clone, Copy, Debug, PartialEq, uniffi::Enum)]
 pub enum AccountState {
-    /// Not asked to sign in; or a direct account, which has no server.
+    /// Not asked to sign in, or signed out; nobody can call it. Every account while the core sleeps.
     Offline,
+    /// A direct account: it has no server, and can be called at its address.
+    Listening,
     /// Signing in.
     Connecting,
     /// Signed in, and calls come in.
@@ -147,6 +149,7 @@ impl From<EngineState> for AccountState {
     fn from(state: EngineState) -> Self {
         match state {
             EngineState::Offline => Self::Offline,
+            EngineState::Listening => Self::Listening,
             EngineState::Connecting => Self::Connecting,
             EngineState::Online { expires } => Self::Online { expires },
             EngineState::Failed { reason, retry_in } => Self::Failed {
@@ -178,8 +181,8 @@ impl From<AccountSnapshot> for AccountInfo {
     }
 }
 
-/// Says that an account is no longer wanted, while it is being added: Swift's tasks do not reach Rust by
-/// themselves. (Kotlin's jobs do.)
+/// Says that an account or a call is no longer wanted, while it is being added or placed: Swift's tasks do not
+/// reach Rust by themselves. (Kotlin's jobs do.)
 #[derive(Default, uniffi::Object)]
 pub struct CancelToken(watch::Sender<bool>);
 
@@ -198,9 +201,17 @@ impl CancelToken {
 }
 
 impl CancelToken {
-    pub(crate) async fn cancelled(&self) {
+    async fn cancelled(&self) {
         // Its own sender is alive, so this ends with the wish.
         let _ = self.0.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+}
+
+/// Waits for the wish, for ever if nobody can have it.
+pub(crate) async fn cancelled(token: Option<Arc<CancelToken>>) {
+    match token {
+        Some(token) => token.cancelled().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -330,20 +330,22 @@ impl Call {
         self.command(Command::HangUp).await
     }
 
-    /// Puts the far end on hold. The sound stops at once; the state follows when the far end agreed.
+    /// Puts the far end on hold: the sound stops at once; back when the far end agreed.
     ///
     /// # Errors
-    /// It was not answered yet, or is on hold.
+    /// It was not answered yet, or is on hold; the far end refused; or the call ended meanwhile.
     pub async fn hold(&self) -> Result<(), CallError> {
-        self.command(Command::Hold).await
+        let (app, id) = (self.app.clone(), self.id.clone());
+        runtime::run(async move { app.hold(&id).await }).await
     }
 
-    /// Ends this side's hold.
+    /// Ends this side's hold; back when the far end agreed.
     ///
     /// # Errors
-    /// This side does not hold it.
+    /// This side does not hold it; the far end refused; or the call ended meanwhile.
     pub async fn resume(&self) -> Result<(), CallError> {
-        self.command(Command::Resume).await
+        let (app, id) = (self.app.clone(), self.id.clone());
+        runtime::run(async move { app.resume_call(&id).await }).await
     }
 
     /// Turns the microphone off, or on again.
@@ -355,10 +357,11 @@ impl Call {
         runtime::run(async move { app.set_muted(&id, muted).await }).await
     }
 
-    /// Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`.
+    /// Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`; back when the last one was played. They are
+    /// heard also while this side holds; not while the far end does, and if it begins to, they wait.
     ///
     /// # Errors
-    /// Keys no telephone has, or a call that cannot carry them now.
+    /// Keys no telephone has, a far end that holds or takes no keys, or a call that ended before the last.
     pub async fn send_dtmf(&self, keys: String) -> Result<(), CallError> {
         let (app, id) = (self.app.clone(), self.id.clone());
         runtime::run(async move { app.send_keys(&id, &keys).await }).await

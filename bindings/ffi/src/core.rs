@@ -10,7 +10,7 @@ use tandem_types::CallId;
 use tokio::sync::oneshot;
 
 use crate::account::{
-    Account, AccountInfo, AccountListUpdates, CancelToken, SipSettings, Transport, local,
+    Account, AccountInfo, AccountListUpdates, CancelToken, SipSettings, Transport, cancelled, local,
 };
 use crate::call::{AudioPath, Call, CallInfo, IncomingCalls};
 use crate::error::{AccountError, CallError, HistoryError, LifecycleError, Stage};
@@ -70,7 +70,8 @@ impl TandemCore {
     /// Opens the data folder and goes to work. Nothing happens if it is at work already.
     ///
     /// # Errors
-    /// The folder or the secret store cannot be used, or the core was shut down.
+    /// The folder or the secret store cannot be used; the core sleeps (then [`TandemCore::resume`] is meant),
+    /// or was shut down.
     pub async fn start(&self) -> Result<(), LifecycleError> {
         let app = self.app.clone();
         runtime::run(async move { app.start().await }).await
@@ -95,7 +96,9 @@ impl TandemCore {
         runtime::run(async move { app.resume().await }).await
     }
 
-    /// Hangs up, signs out, closes the store and ends every subscription, for good. Never fails.
+    /// Hangs up, signs out, closes the store and ends every subscription, for good. Never fails. There are no
+    /// accounts and no calls any more; a subscription that is begun later ends at once, except that to a call,
+    /// which still gives how it ended.
     pub async fn shutdown(&self) {
         let app = self.app.clone();
         let ending = async move {
@@ -158,7 +161,7 @@ impl TandemCore {
     }
 
     /// Calls `target`: an address, or just a user at the account's server. Without an account, over whichever
-    /// can. If the caller goes away before it has the call, the call is hung up.
+    /// can. If the caller goes away before it has the call, or says so with `cancel`, the call is hung up.
     ///
     /// # Errors
     /// No account, no sound, or no address.
@@ -167,14 +170,19 @@ impl TandemCore {
         target: String,
         audio: AudioPath,
         account: Option<Arc<Account>>,
+        cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Call>, CallError> {
         let (app, undoing) = (self.app.clone(), self.app.clone());
         let account = account.map(|account| account.account_id());
         let placing = async move { app.place_call(account, &target, audio.into()).await };
-        let id = runtime::run_for(placing, |id: CallId| async move {
+        let placed = runtime::run_for(placing, |id: CallId| async move {
             let _ = undoing.command(&id, tandem_engine::Command::HangUp).await;
         });
-        let id = id.await.map_err(|error: CallError| error)?;
+        let placed: Option<CallId> = tokio::select! {
+            placed = placed => Some(placed.map_err(|error: CallError| error)?),
+            () = cancelled(cancel) => None,
+        };
+        let id = placed.ok_or(CallError::Cancelled)?;
         Ok(Call::new(self.app.clone(), id))
     }
 
@@ -238,12 +246,5 @@ impl TandemCore {
         };
         let id = added.ok_or(AccountError::Cancelled)?;
         Ok(Account::new(self.app.clone(), id))
-    }
-}
-
-async fn cancelled(token: Option<Arc<CancelToken>>) {
-    match token {
-        Some(token) => token.cancelled().await,
-        None => std::future::pending().await,
     }
 }

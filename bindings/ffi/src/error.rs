@@ -154,8 +154,10 @@ pub enum Obstacle {
     AlreadyHeld,
     /// This side does not hold it.
     NotHeld,
-    /// It is on hold.
+    /// The far end holds it.
     OnHold,
+    /// The far end takes no keys, or too many of them wait already.
+    NoKeys,
     /// No sound flows now.
     NoMedia,
     /// It is ending, or has ended.
@@ -170,7 +172,8 @@ impl Obstacle {
             Self::NotAnswered => "the call was not answered yet",
             Self::AlreadyHeld => "the call is on hold already",
             Self::NotHeld => "the call is not on hold",
-            Self::OnHold => "the call is on hold",
+            Self::OnHold => "the far end holds the call",
+            Self::NoKeys => "the far end takes no keys now",
             Self::NoMedia => "no sound flows in the call now",
             Self::Over => "the call is over",
         }
@@ -196,9 +199,9 @@ impl From<CommandError> for Obstacle {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
 #[uniffi::export(Display)]
 pub enum LifecycleError {
-    /// Not in this stage.
+    /// The core is not at work, or not in the stage for it.
     #[error("the core {}", .stage.text())]
-    WrongStage {
+    NotRunning {
         /// The stage it is in.
         stage: Stage,
     },
@@ -307,6 +310,12 @@ pub enum CallError {
         /// What is in the way.
         obstacle: Obstacle,
     },
+    /// The far end would not be held, or would not go on.
+    #[error("the far end refused")]
+    Refused,
+    /// Whoever wanted the call no longer did.
+    #[error("the call was given up")]
+    Cancelled,
     /// There is nothing to hear or to speak with.
     #[error("{}", .problem.text())]
     NoSound {
@@ -351,7 +360,7 @@ pub enum HistoryError {
 impl From<AppError> for LifecycleError {
     fn from(error: AppError) -> Self {
         match &error {
-            AppError::NotRunning(stage) => Self::WrongStage {
+            AppError::NotRunning(stage) => Self::NotRunning {
                 stage: (*stage).into(),
             },
             AppError::CallUp => Self::CallUp,
@@ -427,6 +436,7 @@ impl From<AppError> for CallError {
                 stage: (*stage).into(),
             },
             AppError::NoAccount => Self::NoAccount,
+            AppError::HoldRefused => Self::Refused,
             AppError::Sound(error) => Self::NoSound {
                 problem: error.into(),
             },
@@ -438,6 +448,9 @@ impl From<AppError> for CallError {
                 PhoneError::NoSuchCall => Self::Unknown,
                 PhoneError::TooManyCalls => Self::TooManyCalls,
                 PhoneError::BadTarget => Self::InvalidTarget,
+                PhoneError::NoKeys => Self::NotNow {
+                    obstacle: Obstacle::NoKeys,
+                },
                 PhoneError::Command(error) => Self::NotNow {
                     obstacle: (*error).into(),
                 },

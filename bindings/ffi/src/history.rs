@@ -65,6 +65,8 @@ impl From<Row> for CallRecord {
 pub struct HistoryPage {
     /// Its calls, newest first.
     pub calls: Vec<CallRecord>,
+    /// Calls of this page that are left out because their rows cannot be read.
+    pub unreadable: u32,
     /// Where the next page begins; `None` on the last. It stays right while calls come and go.
     pub next: Option<String>,
 }
@@ -73,6 +75,7 @@ impl From<Page<Row>> for HistoryPage {
     fn from(page: Page<Row>) -> Self {
         Self {
             calls: page.items.into_iter().map(CallRecord::from).collect(),
+            unreadable: u32::try_from(page.unreadable).unwrap_or(u32::MAX),
             next: page.next.map(|place| place.to_string()),
         }
     }

@@ -54,13 +54,19 @@ pub(crate) struct Secrets(pub(crate) Arc<dyn SecretStore>);
 
 impl EngineSecrets for Secrets {
     fn load(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
-        self.0.load(name.to_owned()).map_err(io::Error::other)
+        self.0.load(name.to_owned()).map_err(plain)
     }
 
     fn save(&self, name: &str, secret: &[u8]) -> io::Result<()> {
         let saved = self.0.save(name.to_owned(), secret.to_vec());
-        saved.map_err(io::Error::other)
+        saved.map_err(plain)
     }
+}
+
+/// The app gets back what its code said, without our words around it.
+fn plain(error: PlatformError) -> io::Error {
+    let PlatformError::Failed { reason } = error;
+    io::Error::other(reason)
 }
 
 impl std::fmt::Debug for dyn SecretStore {

@@ -99,7 +99,10 @@ impl Phone {
     }
 
     async fn calls(&self, other: &Self) -> Arc<Call> {
-        let placed = self.core.place_call(other.address(), tone(), None).await;
+        let placed = self
+            .core
+            .place_call(other.address(), tone(), None, None)
+            .await;
         placed.unwrap()
     }
 
@@ -176,8 +179,11 @@ async fn a_call_from_its_first_ring_to_the_history() {
     assert_eq!(to.info().unwrap().peer, alice.address());
     let updates = from.updates();
     from.hold().await.unwrap();
-    until(&updates, |state| matches!(state, CallState::Held { .. })).await;
+    let held = from.info().unwrap().state;
+    assert!(matches!(held, CallState::Held { .. }), "agreed: {held:?}");
     from.resume().await.unwrap();
+    let active = from.info().unwrap().state;
+    assert!(matches!(active, CallState::Active { .. }), "{active:?}");
     is_active(&updates).await;
     let heard = to.events();
     from.send_dtmf("4".into()).await.unwrap();
@@ -235,7 +241,7 @@ async fn the_history_comes_in_pages_and_says_when_it_changes() {
 #[tokio::test]
 async fn what_cannot_be_done_says_why() {
     let (alice, bob) = (Phone::new().await, Phone::new().await);
-    let place = |target: &str, audio| alice.core.place_call(target.into(), audio, None);
+    let place = |target: &str, audio| alice.core.place_call(target.into(), audio, None, None);
     let refused = place("not an address", AudioPath::Silent).await;
     assert_eq!(refused.err(), Some(CallError::InvalidTarget));
     let no_sound = place(&bob.address(), AudioPath::Device)
@@ -325,18 +331,26 @@ async fn a_core_goes_through_its_stages_and_says_when_it_is_not_at_work() {
     assert_eq!(alice.core.suspend().await, Err(LifecycleError::CallUp));
     call.hang_up().await.unwrap();
     assert_eq!(ends(&ringing.updates()).await, EndReason::Cancelled);
-    let state = soon(states.next()).await;
-    assert!(matches!(
-        state,
-        Some(AccountUpdate::State { account }) if account.state == AccountState::Offline
-    ));
+    for wanted in [
+        AccountState::Listening,
+        AccountState::Offline,
+        AccountState::Listening,
+    ] {
+        let Some(AccountUpdate::State { account }) = soon(states.next()).await else {
+            panic!("no {wanted:?}");
+        };
+        assert_eq!(account.state, wanted);
+    }
     alice.core.shutdown().await;
     alice.core.shutdown().await;
     let stage = Stage::Ended;
     let again = alice.core.start().await.err().unwrap();
-    assert_eq!(again, LifecycleError::WrongStage { stage });
+    assert_eq!(again, LifecycleError::NotRunning { stage });
     assert_eq!(again.to_string(), "the core has been shut down");
-    let late = alice.core.place_call(bob.address(), tone(), None).await;
+    let late = alice
+        .core
+        .place_call(bob.address(), tone(), None, None)
+        .await;
     assert_eq!(late.err(), Some(CallError::NotRunning { stage }));
 }
 
@@ -375,7 +389,11 @@ async fn a_core_comes_back_at_its_own_port() {
         assert_eq!(account.info().unwrap().address, address);
     }
     let bob = Phone::new().await;
-    let call = bob.core.place_call(address, tone(), None).await.unwrap();
+    let call = bob
+        .core
+        .place_call(address, tone(), None, None)
+        .await
+        .unwrap();
     alice.rings().await;
     call.hang_up().await.unwrap();
 }
@@ -391,7 +409,10 @@ async fn a_secret_store_that_fails_is_an_error_with_its_reason() {
     let Err(LifecycleError::Secrets { reason }) = core.start().await else {
         panic!("started");
     };
-    assert!(reason.contains("the keystore is locked"), "{reason}");
+    assert_eq!(
+        reason, "the keystore is locked",
+        "nothing of ours around it"
+    );
     assert_eq!(core.stage().await, Stage::New);
 }
 
@@ -431,6 +452,28 @@ async fn an_account_nobody_waits_for_any_more_is_gone() {
     soon(gone).await;
 }
 
+#[tokio::test]
+async fn a_call_nobody_waits_for_any_more_is_hung_up() {
+    let (alice, bob) = (Phone::new().await, Phone::new().await);
+    let token = CancelToken::new();
+    token.cancel();
+    let place = |cancel| alice.core.place_call(bob.address(), tone(), None, cancel);
+    assert_eq!(place(Some(token)).await.err(), Some(CallError::Cancelled));
+    let no_more = async {
+        loop {
+            let page = alice.core.history_page(None, 1).await.unwrap();
+            let over = page.calls.first().is_some_and(|call| call.ended.is_some());
+            if over && alice.core.calls().is_empty() && bob.core.calls().is_empty() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    soon(no_more).await;
+    let call = place(Some(CancelToken::new())).await.unwrap();
+    call.hang_up().await.unwrap();
+}
+
 /// A panic in the core ends that call with an error and nothing else.
 #[cfg(feature = "fault")]
 #[tokio::test]
@@ -441,7 +484,10 @@ async fn a_fault_ends_its_call_and_nothing_else() {
     let other_here = alice.rings().await;
     other_here.answer(AudioPath::Silent).await.unwrap();
     is_active(&other.updates()).await;
-    from.send_dtmf("ABCDABCD".into()).await.unwrap();
+    let over = CallError::NotNow {
+        obstacle: Obstacle::Over,
+    };
+    assert_eq!(from.send_dtmf("ABCDABCD".into()).await, Err(over));
     assert_eq!(ends(&from.updates()).await, EndReason::InternalError);
     assert_eq!(ends(&to.updates()).await, EndReason::RemoteHangUp);
     is_active(&other_here.updates()).await;

@@ -69,7 +69,7 @@ async fn nobody_is_named_in_the_log_of_a_call() {
         added.unwrap().info().unwrap().address
     };
     let (_, bobs) = (here(alice.clone()).await, here(bob.clone()).await);
-    let call = alice.place_call(bobs, AudioPath::Silent, None).await;
+    let call = alice.place_call(bobs, AudioPath::Silent, None, None).await;
     let call = call.unwrap();
     let Some(IncomingCall::Call { call: rings }) = bob.incoming_calls().next().await else {
         panic!("no call");
@@ -79,8 +79,8 @@ async fn nobody_is_named_in_the_log_of_a_call() {
     while let Some(CallUpdate::State { call: picture }) = updates.next().await {
         if matches!(picture.state, CallState::Active { .. }) {
             call.send_dtmf("4711".into()).await.unwrap();
-            tokio::time::sleep(Duration::from_millis(300)).await;
             call.hang_up().await.unwrap();
+            break;
         }
     }
     // A port nobody listens at, and an account nobody lets in.
@@ -99,15 +99,22 @@ async fn nobody_is_named_in_the_log_of_a_call() {
     assert!(alice.add_sip(settings, None).await.is_err());
     let target = format!("sip:dave@{server}");
     alice
-        .place_call(target, AudioPath::Silent, None)
+        .place_call(target, AudioPath::Silent, None, None)
         .await
         .unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
+    // What a panic says, wherever it was: its text is in the log, what it quotes is not.
+    let fault = tokio::spawn(async { panic!("cannot cut {:?}", "dave's address") });
+    assert!(fault.await.is_err());
     alice.shutdown().await;
     bob.shutdown().await;
     tokio::time::sleep(Duration::from_millis(200)).await;
     let lines = lines.0.lock().unwrap();
     assert!(lines.len() > 5, "a log: {lines:?}");
+    let told = |line: &&LogLine| line.message.contains("a fault inside: cannot cut [...]");
+    let fault = lines.iter().find(told).unwrap();
+    assert!(fault.message.contains("at=log.rs:"), "{fault:?}");
+    assert_eq!(fault.level, LogLevel::Error);
     let secrets = [
         "127.0.0.1",
         "tandem@",

@@ -19,7 +19,7 @@ public struct Calls: Sendable {
 
     /// Calls somebody; returns as soon as the call is on its way, `Call.states` tells the rest.
     ///
-    /// Cancelling the task before that hangs up.
+    /// Cancelling the task before that ends the wait at once, and hangs up whatever comes of it.
     ///
     /// - Parameters:
     ///   - target: `sip:bob@example.org`, or what the account's server makes an address of.
@@ -29,14 +29,17 @@ public struct Calls: Sendable {
     public func place(
         to target: String, audio: AudioPath = .device, from account: Account? = nil
     ) async throws -> Call {
-        try Task.checkCancellation()
-        let placed = try await core.placeCall(
-            target: target, audio: audio, account: account?.inner)
-        // The core goes on when a Swift task is cancelled, so the call may be there already.
-        if Task.isCancelled {
-            try? await placed.hangUp()
-            throw CancellationError()
+        let token = CancelToken()
+        return try await withTaskCancellationHandler {
+            do {
+                return Call(
+                    try await core.placeCall(
+                        target: target, audio: audio, account: account?.inner, cancel: token))
+            } catch CallError.Cancelled {
+                throw CancellationError()
+            }
+        } onCancel: {
+            token.cancel()
         }
-        return Call(placed)
     }
 }

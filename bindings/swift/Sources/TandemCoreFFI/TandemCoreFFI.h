@@ -566,7 +566,7 @@ uint64_t uniffi_tandem_ffi_fn_method_tandemcore_incoming_calls(uint64_t ptr, Rus
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_PLACE_CALL
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_PLACE_CALL
-uint64_t uniffi_tandem_ffi_fn_method_tandemcore_place_call(uint64_t ptr, RustBuffer target, RustBuffer audio, RustBuffer account
+uint64_t uniffi_tandem_ffi_fn_method_tandemcore_place_call(uint64_t ptr, RustBuffer target, RustBuffer audio, RustBuffer account, RustBuffer cancel
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_RESUME

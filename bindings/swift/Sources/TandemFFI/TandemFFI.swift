@@ -1224,10 +1224,10 @@ public protocol CallProtocol: AnyObject, Sendable {
     func hangUp() async throws 
     
     /**
-     * Puts the far end on hold. The sound stops at once; the state follows when the far end agreed.
+     * Puts the far end on hold: the sound stops at once; back when the far end agreed.
      *
      * # Errors
-     * It was not answered yet, or is on hold.
+     * It was not answered yet, or is on hold; the far end refused; or the call ended meanwhile.
      */
     func hold() async throws 
     
@@ -1258,18 +1258,19 @@ public protocol CallProtocol: AnyObject, Sendable {
     func reject(reason: RejectReason) async throws 
     
     /**
-     * Ends this side's hold.
+     * Ends this side's hold; back when the far end agreed.
      *
      * # Errors
-     * This side does not hold it.
+     * This side does not hold it; the far end refused; or the call ended meanwhile.
      */
     func resume() async throws 
     
     /**
-     * Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`.
+     * Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`; back when the last one was played. They are
+     * heard also while this side holds; not while the far end does, and if it begins to, they wait.
      *
      * # Errors
-     * Keys no telephone has, or a call that cannot carry them now.
+     * Keys no telephone has, a far end that holds or takes no keys, or a call that ended before the last.
      */
     func sendDtmf(keys: String) async throws 
     
@@ -1392,10 +1393,10 @@ open func hangUp()async throws   {
 }
     
     /**
-     * Puts the far end on hold. The sound stops at once; the state follows when the far end agreed.
+     * Puts the far end on hold: the sound stops at once; back when the far end agreed.
      *
      * # Errors
-     * It was not answered yet, or is on hold.
+     * It was not answered yet, or is on hold; the far end refused; or the call ended meanwhile.
      */
 open func hold()async throws   {
     return
@@ -1482,10 +1483,10 @@ open func reject(reason: RejectReason)async throws   {
 }
     
     /**
-     * Ends this side's hold.
+     * Ends this side's hold; back when the far end agreed.
      *
      * # Errors
-     * This side does not hold it.
+     * This side does not hold it; the far end refused; or the call ended meanwhile.
      */
 open func resume()async throws   {
     return
@@ -1504,10 +1505,11 @@ open func resume()async throws   {
 }
     
     /**
-     * Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`.
+     * Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`; back when the last one was played. They are
+     * heard also while this side holds; not while the far end does, and if it begins to, they wait.
      *
      * # Errors
-     * Keys no telephone has, or a call that cannot carry them now.
+     * Keys no telephone has, a far end that holds or takes no keys, or a call that ended before the last.
      */
 open func sendDtmf(keys: String)async throws   {
     return
@@ -1898,8 +1900,8 @@ public func FfiConverterTypeCallUpdates_lower(_ value: CallUpdates) -> UInt64 {
 
 
 /**
- * Says that an account is no longer wanted, while it is being added: Swift's tasks do not reach Rust by
- * themselves. (Kotlin's jobs do.)
+ * Says that an account or a call is no longer wanted, while it is being added or placed: Swift's tasks do not
+ * reach Rust by themselves. (Kotlin's jobs do.)
  */
 public protocol CancelTokenProtocol: AnyObject, Sendable {
     
@@ -1910,8 +1912,8 @@ public protocol CancelTokenProtocol: AnyObject, Sendable {
     
 }
 /**
- * Says that an account is no longer wanted, while it is being added: Swift's tasks do not reach Rust by
- * themselves. (Kotlin's jobs do.)
+ * Says that an account or a call is no longer wanted, while it is being added or placed: Swift's tasks do not
+ * reach Rust by themselves. (Kotlin's jobs do.)
  */
 open class CancelToken: CancelTokenProtocol, @unchecked Sendable {
     fileprivate let handle: UInt64
@@ -2902,12 +2904,12 @@ public protocol TandemCoreProtocol: AnyObject, Sendable {
     
     /**
      * Calls `target`: an address, or just a user at the account's server. Without an account, over whichever
-     * can. If the caller goes away before it has the call, the call is hung up.
+     * can. If the caller goes away before it has the call, or says so with `cancel`, the call is hung up.
      *
      * # Errors
      * No account, no sound, or no address.
      */
-    func placeCall(target: String, audio: AudioPath, account: Account?) async throws  -> Call
+    func placeCall(target: String, audio: AudioPath, account: Account?, cancel: CancelToken?) async throws  -> Call
     
     /**
      * Goes back to work with the accounts it had; how their signing in goes is in their updates.
@@ -2918,7 +2920,9 @@ public protocol TandemCoreProtocol: AnyObject, Sendable {
     func resume() async throws 
     
     /**
-     * Hangs up, signs out, closes the store and ends every subscription, for good. Never fails.
+     * Hangs up, signs out, closes the store and ends every subscription, for good. Never fails. There are no
+     * accounts and no calls any more; a subscription that is begun later ends at once, except that to a call,
+     * which still gives how it ended.
      */
     func shutdown() async 
     
@@ -2931,7 +2935,8 @@ public protocol TandemCoreProtocol: AnyObject, Sendable {
      * Opens the data folder and goes to work. Nothing happens if it is at work already.
      *
      * # Errors
-     * The folder or the secret store cannot be used, or the core was shut down.
+     * The folder or the secret store cannot be used; the core sleeps (then [`TandemCore::resume`] is meant),
+     * or was shut down.
      */
     func start() async throws 
     
@@ -3173,17 +3178,17 @@ open func incomingCalls() -> IncomingCalls  {
     
     /**
      * Calls `target`: an address, or just a user at the account's server. Without an account, over whichever
-     * can. If the caller goes away before it has the call, the call is hung up.
+     * can. If the caller goes away before it has the call, or says so with `cancel`, the call is hung up.
      *
      * # Errors
      * No account, no sound, or no address.
      */
-open func placeCall(target: String, audio: AudioPath, account: Account?)async throws  -> Call  {
+open func placeCall(target: String, audio: AudioPath, account: Account?, cancel: CancelToken?)async throws  -> Call  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_tandem_ffi_fn_method_tandemcore_place_call(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeAudioPath_lower(audio),FfiConverterOptionTypeAccount.lower(account)
+                        self.uniffiCloneHandle(),FfiConverterString.lower(target),FfiConverterTypeAudioPath_lower(audio),FfiConverterOptionTypeAccount.lower(account),FfiConverterOptionTypeCancelToken.lower(cancel)
                 )
             },
             pollFunc: ffi_tandem_ffi_rust_future_poll_u64,
@@ -3217,7 +3222,9 @@ open func resume()async throws   {
 }
     
     /**
-     * Hangs up, signs out, closes the store and ends every subscription, for good. Never fails.
+     * Hangs up, signs out, closes the store and ends every subscription, for good. Never fails. There are no
+     * accounts and no calls any more; a subscription that is begun later ends at once, except that to a call,
+     * which still gives how it ended.
      */
 open func shutdown()async   {
     return
@@ -3260,7 +3267,8 @@ open func stage()async  -> Stage  {
      * Opens the data folder and goes to work. Nothing happens if it is at work already.
      *
      * # Errors
-     * The folder or the secret store cannot be used, or the core was shut down.
+     * The folder or the secret store cannot be used; the core sleeps (then [`TandemCore::resume`] is meant),
+     * or was shut down.
      */
 open func start()async throws   {
     return
@@ -3963,6 +3971,10 @@ public struct HistoryPage: Equatable, Hashable {
      */
     public let calls: [CallRecord]
     /**
+     * Calls of this page that are left out because their rows cannot be read.
+     */
+    public let unreadable: UInt32
+    /**
      * Where the next page begins; `None` on the last. It stays right while calls come and go.
      */
     public let next: String?
@@ -3974,9 +3986,13 @@ public struct HistoryPage: Equatable, Hashable {
          * Its calls, newest first.
          */calls: [CallRecord], 
         /**
+         * Calls of this page that are left out because their rows cannot be read.
+         */unreadable: UInt32, 
+        /**
          * Where the next page begins; `None` on the last. It stays right while calls come and go.
          */next: String?) {
         self.calls = calls
+        self.unreadable = unreadable
         self.next = next
     }
 
@@ -3997,12 +4013,14 @@ public struct FfiConverterTypeHistoryPage: FfiConverterRustBuffer {
         return
             try HistoryPage(
                 calls: FfiConverterSequenceTypeCallRecord.read(from: &buf), 
+                unreadable: FfiConverterUInt32.read(from: &buf), 
                 next: FfiConverterOptionString.read(from: &buf)
         )
     }
 
     public static func write(_ value: HistoryPage, into buf: inout [UInt8]) {
         FfiConverterSequenceTypeCallRecord.write(value.calls, into: &buf)
+        FfiConverterUInt32.write(value.unreadable, into: &buf)
         FfiConverterOptionString.write(value.next, into: &buf)
     }
 }
@@ -4539,9 +4557,13 @@ public func FfiConverterTypeAccountListUpdate_lower(_ value: AccountListUpdate) 
 public enum AccountState: Equatable, Hashable {
     
     /**
-     * Not asked to sign in; or a direct account, which has no server.
+     * Not asked to sign in, or signed out; nobody can call it. Every account while the core sleeps.
      */
     case offline
+    /**
+     * A direct account: it has no server, and can be called at its address.
+     */
+    case listening
     /**
      * Signing in.
      */
@@ -4588,12 +4610,14 @@ public struct FfiConverterTypeAccountState: FfiConverterRustBuffer {
         
         case 1: return .offline
         
-        case 2: return .connecting
+        case 2: return .listening
         
-        case 3: return .online(expires: try FfiConverterDuration.read(from: &buf)
+        case 3: return .connecting
+        
+        case 4: return .online(expires: try FfiConverterDuration.read(from: &buf)
         )
         
-        case 4: return .failed(problem: try FfiConverterTypeSignInProblem.read(from: &buf), retryIn: try FfiConverterOptionDuration.read(from: &buf)
+        case 5: return .failed(problem: try FfiConverterTypeSignInProblem.read(from: &buf), retryIn: try FfiConverterOptionDuration.read(from: &buf)
         )
         
         default: throw UniffiInternalError.unexpectedEnumCase
@@ -4608,17 +4632,21 @@ public struct FfiConverterTypeAccountState: FfiConverterRustBuffer {
             writeInt(&buf, Int32(1))
         
         
-        case .connecting:
+        case .listening:
             writeInt(&buf, Int32(2))
         
         
-        case let .online(expires):
+        case .connecting:
             writeInt(&buf, Int32(3))
+        
+        
+        case let .online(expires):
+            writeInt(&buf, Int32(4))
             FfiConverterDuration.write(expires, into: &buf)
             
         
         case let .failed(problem,retryIn):
-            writeInt(&buf, Int32(4))
+            writeInt(&buf, Int32(5))
             FfiConverterTypeSignInProblem.write(problem, into: &buf)
             FfiConverterOptionDuration.write(retryIn, into: &buf)
             
@@ -4961,6 +4989,14 @@ enum CallError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
          */obstacle: Obstacle
     )
     /**
+     * The far end would not be held, or would not go on.
+     */
+    case Refused
+    /**
+     * Whoever wanted the call no longer did.
+     */
+    case Cancelled
+    /**
      * There is nothing to hear or to speak with.
      */
     case NoSound(
@@ -5030,13 +5066,15 @@ public struct FfiConverterTypeCallError: FfiConverterRustBuffer {
         case 6: return .NotNow(
             obstacle: try FfiConverterTypeObstacle.read(from: &buf)
             )
-        case 7: return .NoSound(
+        case 7: return .Refused
+        case 8: return .Cancelled
+        case 9: return .NoSound(
             problem: try FfiConverterTypeSoundProblem.read(from: &buf)
             )
-        case 8: return .NotRunning(
+        case 10: return .NotRunning(
             stage: try FfiConverterTypeStage.read(from: &buf)
             )
-        case 9: return .Internal
+        case 11: return .Internal
 
          default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5075,18 +5113,26 @@ public struct FfiConverterTypeCallError: FfiConverterRustBuffer {
             FfiConverterTypeObstacle.write(obstacle, into: &buf)
             
         
-        case let .NoSound(problem):
+        case .Refused:
             writeInt(&buf, Int32(7))
+        
+        
+        case .Cancelled:
+            writeInt(&buf, Int32(8))
+        
+        
+        case let .NoSound(problem):
+            writeInt(&buf, Int32(9))
             FfiConverterTypeSoundProblem.write(problem, into: &buf)
             
         
         case let .NotRunning(stage):
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(10))
             FfiConverterTypeStage.write(stage, into: &buf)
             
         
         case .Internal:
-            writeInt(&buf, Int32(9))
+            writeInt(&buf, Int32(11))
         
         }
     }
@@ -6390,9 +6436,9 @@ enum LifecycleError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError
     
     
     /**
-     * Not in this stage.
+     * The core is not at work, or not in the stage for it.
      */
-    case WrongStage(
+    case NotRunning(
         /**
          * The stage it is in.
          */stage: Stage
@@ -6461,7 +6507,7 @@ public struct FfiConverterTypeLifecycleError: FfiConverterRustBuffer {
         
 
         
-        case 1: return .WrongStage(
+        case 1: return .NotRunning(
             stage: try FfiConverterTypeStage.read(from: &buf)
             )
         case 2: return .CallUp
@@ -6484,7 +6530,7 @@ public struct FfiConverterTypeLifecycleError: FfiConverterRustBuffer {
 
         
         
-        case let .WrongStage(stage):
+        case let .NotRunning(stage):
             writeInt(&buf, Int32(1))
             FfiConverterTypeStage.write(stage, into: &buf)
             
@@ -6658,9 +6704,13 @@ public enum Obstacle: Equatable, Hashable {
      */
     case notHeld
     /**
-     * It is on hold.
+     * The far end holds it.
      */
     case onHold
+    /**
+     * The far end takes no keys, or too many of them wait already.
+     */
+    case noKeys
     /**
      * No sound flows now.
      */
@@ -6702,9 +6752,11 @@ public struct FfiConverterTypeObstacle: FfiConverterRustBuffer {
         
         case 6: return .onHold
         
-        case 7: return .noMedia
+        case 7: return .noKeys
         
-        case 8: return .over
+        case 8: return .noMedia
+        
+        case 9: return .over
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -6738,12 +6790,16 @@ public struct FfiConverterTypeObstacle: FfiConverterRustBuffer {
             writeInt(&buf, Int32(6))
         
         
-        case .noMedia:
+        case .noKeys:
             writeInt(&buf, Int32(7))
         
         
-        case .over:
+        case .noMedia:
             writeInt(&buf, Int32(8))
+        
+        
+        case .over:
+            writeInt(&buf, Int32(9))
         
         }
     }
@@ -8104,7 +8160,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_call_hang_up() != 12787) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_call_hold() != 32145) {
+    if (uniffi_tandem_ffi_checksum_method_call_hold() != 65202) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_call_id() != 24363) {
@@ -8119,10 +8175,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_call_reject() != 19704) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_call_resume() != 62776) {
+    if (uniffi_tandem_ffi_checksum_method_call_resume() != 42444) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_call_send_dtmf() != 44978) {
+    if (uniffi_tandem_ffi_checksum_method_call_send_dtmf() != 61435) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_call_updates() != 61536) {
@@ -8176,19 +8232,19 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_tandemcore_incoming_calls() != 10538) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_tandemcore_place_call() != 33667) {
+    if (uniffi_tandem_ffi_checksum_method_tandemcore_place_call() != 61095) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_tandemcore_resume() != 29198) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_tandemcore_shutdown() != 27523) {
+    if (uniffi_tandem_ffi_checksum_method_tandemcore_shutdown() != 3416) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_tandemcore_stage() != 25233) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_tandemcore_start() != 9156) {
+    if (uniffi_tandem_ffi_checksum_method_tandemcore_start() != 4100) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_tandemcore_suspend() != 30071) {

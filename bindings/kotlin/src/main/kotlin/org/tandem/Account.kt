@@ -26,13 +26,17 @@ class Account internal constructor(private val core: Core, private val ffiId: UL
     )
 
     /** Signs out and forgets it. */
-    suspend fun remove() = core.ask { it.account(ffiId)?.use { account -> account.remove() } ?: Unit }
+    suspend fun remove() = core.ask(Area.ACCOUNT) { it.account(ffiId)?.use { account -> account.remove() } ?: Unit }
 }
 
 data class AccountInfo(val id: Long, val address: String, val state: AccountState)
 
 sealed interface AccountState {
+    /** Not asked to sign in, or signed out: nobody can call it. Every account while the core sleeps. */
     data object Offline : AccountState
+
+    /** Without a server: it can be called at its address. */
+    data object Listening : AccountState
     data object Connecting : AccountState
 
     /** Calls reach it; the server is asked again within [expires]. */
@@ -56,6 +60,7 @@ internal fun FfiAccountInfo.idiomatic() = AccountInfo(id.toLong(), address, stat
 
 internal fun FfiAccountState.idiomatic(): AccountState = when (this) {
     is FfiAccountState.Offline -> AccountState.Offline
+    is FfiAccountState.Listening -> AccountState.Listening
     is FfiAccountState.Connecting -> AccountState.Connecting
     is FfiAccountState.Online -> AccountState.Online(expires)
     is FfiAccountState.Failed -> AccountState.Failed(problem.idiomatic(), retryIn)

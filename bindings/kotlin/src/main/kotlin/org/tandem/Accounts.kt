@@ -31,14 +31,14 @@ class Accounts internal constructor(private val core: Core) {
         displayName: String? = null,
         transport: Transport? = null,
         localAddress: String? = null,
-    ): Account = core.ask { core ->
+    ): Account = core.ask(Area.ACCOUNT) { core ->
         val settings = SipSettings(address, password, server, user, displayName, transport, localAddress)
         core.addSip(settings, null).use { Account(this.core, it.id()) }
     }
 
     /** Adds an account without a server, called at `IP` or `IP:PORT` of this device. */
     suspend fun addDirect(localAddress: String, transport: Transport = Transport.UDP): Account =
-        core.ask { core -> core.addDirect(localAddress, transport).use { Account(this.core, it.id()) } }
+        core.ask(Area.ACCOUNT) { core -> core.addDirect(localAddress, transport).use { Account(this.core, it.id()) } }
 
     /** The account with this id. */
     operator fun get(id: Long): Account? =

@@ -53,19 +53,35 @@ class Call internal constructor(private val core: Core, private val platform: Pl
     /** Ends it, whatever it is doing. */
     suspend fun hangUp() = ask { it.hangUp() }
 
-    /** Puts the far end on hold: sound stops at once, [state] follows. */
+    /**
+     * Puts the far end on hold: the sound stops at once; back when the far end agreed.
+     *
+     * @throws CallException.Refused the far end would not
+     * @throws CallException.NotNow it was not answered, is on hold already, or ended meanwhile
+     */
     suspend fun hold() = ask { it.hold() }
 
-    /** Ends this side's hold. */
+    /**
+     * Ends this side's hold; back when the far end agreed.
+     *
+     * @throws CallException.Refused the far end would not
+     * @throws CallException.NotNow this side does not hold it, or it ended meanwhile
+     */
     suspend fun resume() = ask { it.resume() }
 
     /** Turns the microphone off, or on again. */
     suspend fun mute(muted: Boolean) = ask { it.mute(muted) }
 
-    /** Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`. */
+    /**
+     * Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`; back when the last one was played. They are heard also while
+     * this side holds, or is muted; if the far end begins to hold, they wait.
+     *
+     * @throws CallException.InvalidKeys no telephone has such keys
+     * @throws CallException.NotNow the far end holds or takes no keys, or the call ended before the last
+     */
     suspend fun sendDtmf(keys: String) = ask { it.sendDtmf(keys) }
 
-    private suspend fun ask(command: suspend (FfiCall) -> Unit) = core.ask { core ->
+    private suspend fun ask(command: suspend (FfiCall) -> Unit) = core.ask(Area.CALL) { core ->
         (core.call(id) ?: throw CallException.Unknown()).use { command(it) }
     }
 }

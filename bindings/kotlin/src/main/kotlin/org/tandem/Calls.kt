@@ -25,9 +25,9 @@ class Calls internal constructor(private val core: Core, private val platform: P
      * @throws CallException no account, no sound, no such address
      */
     suspend fun place(target: String, from: Account? = null, audio: AudioPath = platform.audio): Call =
-        core.ask { core ->
-            val account = from?.let { core.account(it.id.toULong()) ?: throw AccountException.Unknown() }
-            account.use { core.placeCall(target, audio.ffi(), it) }.known() ?: throw CallException.Unknown()
+        core.ask(Area.CALL) { core ->
+            val account = from?.let { core.account(it.id.toULong()) ?: throw CallException.NoAccount("there is no such account") }
+            account.use { core.placeCall(target, audio.ffi(), it, null) }.known() ?: throw CallException.Unknown()
         }
 
     /** The call with this id: while it is up, and some time after. */

@@ -10,8 +10,8 @@ import org.tandem.ffi.TandemCore
  * handles for one question, so that none is left to the garbage collector.
  */
 internal class Core(private val ffi: TandemCore) : AutoCloseable {
-    /** Asks for something that may fail, in the words of this layer. */
-    suspend fun <T> ask(question: suspend (TandemCore) -> T): T = translating { question(ffi) }
+    /** Asks for something that may fail, in the words of its [area]. */
+    suspend fun <T> ask(area: Area, question: suspend (TandemCore) -> T): T = translating(area) { question(ffi) }
 
     /** Reads something; `null` once the core is gone. */
     fun <T> look(read: (TandemCore) -> T): T? = try {

@@ -32,12 +32,13 @@ class History internal constructor(private val core: Core) {
     }
 
     /**
-     * A page, newest first: the first one, or the one at [before], which is [HistoryPage.next] of another.
+     * A page, newest first: the first one, or the one at [before], which is [HistoryPage.next] of another. Rows that
+     * cannot be read are left out, and counted in [HistoryPage.unreadable].
      *
      * @throws HistoryException not such a place
      */
     suspend fun page(before: String? = null, limit: Int = 50): HistoryPage =
-        core.ask { it.historyPage(before, limit.coerceAtLeast(0).toUInt()) }
+        core.ask(Area.HISTORY) { it.historyPage(before, limit.coerceAtLeast(0).toUInt()) }
 }
 
 sealed interface HistoryChange {

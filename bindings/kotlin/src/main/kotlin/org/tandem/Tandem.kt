@@ -25,16 +25,29 @@ class Tandem private constructor(ffi: TandemCore, platform: Platform) : AutoClos
     /** How far it has come. */
     suspend fun stage(): Stage = core.lookLater { it.stage() } ?: Stage.ENDED
 
-    /** Opens the data folder and goes to work. Nothing happens if it is at work already. */
-    suspend fun start() = core.ask { it.start() }
+    /**
+     * Opens the data folder and goes to work. Nothing happens if it is at work already.
+     *
+     * @throws LifecycleException the folder or the secret store cannot be used; it sleeps ([resume] is meant then),
+     *   or was shut down
+     */
+    suspend fun start() = core.ask(Area.LIFECYCLE) { it.start() }
 
-    /** Signs out and lets go of sockets, timers and files; then the system may freeze the process. */
-    suspend fun suspend() = core.ask { it.suspend() }
+    /**
+     * Signs out and lets go of sockets, timers and files; then the system may freeze the process. Whoever calls while
+     * it is on its way is told that nobody is there; nothing rings here.
+     *
+     * @throws LifecycleException.CallUp while there is a call, also one that only rings
+     */
+    suspend fun suspend() = core.ask(Area.LIFECYCLE) { it.suspend() }
 
     /** Back to work, with the accounts it had. */
-    suspend fun resume() = core.ask { it.resume() }
+    suspend fun resume() = core.ask(Area.LIFECYCLE) { it.resume() }
 
-    /** Hangs up, signs out and ends every flow. Never fails; twice is fine. */
+    /**
+     * Hangs up, signs out and ends every flow. Never fails; twice is fine. There are no accounts and no calls any more,
+     * and a flow that is collected later ends at once; only that of a [Call] still gives its last state.
+     */
     suspend fun shutdown() = withContext(NonCancellable) {
         core.lookLater { it.shutdown() }
         core.close()
@@ -51,7 +64,7 @@ class Tandem private constructor(ffi: TandemCore, platform: Platform) : AutoClos
                 maxCalls = options.maxCalls?.toUInt(),
                 eventBacklog = options.eventBacklog?.toUInt(),
             )
-            return Tandem(translating { TandemCore(config, platform.secrets) }, platform)
+            return Tandem(translating(Area.LIFECYCLE) { TandemCore(config, platform.secrets.plain()) }, platform)
         }
 
         /** Gives the log of the process to [sink], which has a thread of its own; the last caller gets it. */
