@@ -16,7 +16,6 @@ mod frame;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
-#[allow(dead_code, reason = "relays use what reflexive candidates do not")]
 pub mod gather;
 pub mod io;
 mod jitter;

@@ -72,6 +72,19 @@ pub struct IceServer {
     pub kind: ServerKind,
 }
 
+impl IceServer {
+    /// Whether asking both would be asking one twice.
+    pub(super) fn is_same_service(&self, other: &Self) -> bool {
+        let kinds = match (&self.kind, &other.kind) {
+            (ServerKind::Stun, ServerKind::Stun)
+            | (ServerKind::Turn { .. }, ServerKind::Turn { .. }) => true,
+            (ServerKind::Stun, ServerKind::Turn { .. })
+            | (ServerKind::Turn { .. }, ServerKind::Stun) => false,
+        };
+        kinds && self.address == other.address && self.transport == other.transport
+    }
+}
+
 /// How a server is reached.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ServerTransport {

@@ -81,6 +81,9 @@ pub enum SocketError {
     /// It is there already.
     #[error("the socket is known already")]
     Known,
+    /// The gatherer has been closed.
+    #[error("the gatherer is closed")]
+    Closed,
 }
 
 /// Why a datagram was not handed to a relay.
