@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::config::ServerTransport;
-use super::io::LocalSocket;
-use crate::transport::Component;
+use crate::transport::{Component, LocalSocket};
 
 /// How an address was found.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]

@@ -10,13 +10,13 @@ use super::binding::Binding;
 use super::candidate::{CandidateMaker, LocalCandidate};
 use super::config::{GatherConfig, GatherPolicy, ServerKind, ServerTransport};
 use super::failure::{GatherFailure, RelayError, SocketError};
-use super::io::{Datagram, GatherOutput, Handled, LocalSocket, Relayed, StreamId, StreamInput};
+use super::io::{GatherOutput, Handled, Relayed};
 use super::link::{Link, LinkKind, same};
 use super::message::StunMessage;
 use super::relay::{Relay, RelayConfig};
 use super::turn::Inbound;
 use super::{MAX_SERVERS, MAX_SOCKETS};
-use crate::transport::Component;
+use crate::transport::{Component, Datagram, LocalSocket, StreamId, StreamInput};
 
 /// RFC 8445 §14.2 paces what is new on the wire: all sockets and servers together begin one question in this time.
 const PACE: Duration = Duration::from_millis(5);

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use super::binding::Binding;
 use super::config::ServerTransport;
-use super::io::LocalSocket;
 use super::relay::Relay;
+use crate::transport::LocalSocket;
 
 /// See the module.
 pub(super) struct Link {

@@ -47,9 +47,7 @@ pub use config::{
 pub use failure::{GatherFailure, RelayError, SocketError};
 pub use framing::{FramingError, TurnFraming, parse_channel_data};
 pub use gatherer::Gatherer;
-pub use io::{
-    Datagram, GatherOutput, Handled, LocalSocket, Relayed, StreamCommand, StreamId, StreamInput,
-};
+pub use io::{GatherOutput, Handled, Relayed};
 pub use message::{MAX_MESSAGE, StunClass, StunError, StunMessage};
 
 /// Servers asked; the first ones.

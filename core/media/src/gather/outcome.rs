@@ -8,9 +8,10 @@ use super::candidate::{CandidateKind, LocalCandidate, Source};
 use super::config::{GatherPolicy, ServerTransport};
 use super::failure::GatherFailure;
 use super::gatherer::{Gatherer, Round};
-use super::io::{Datagram, GatherOutput, LocalSocket, StreamCommand};
+use super::io::GatherOutput;
 use super::link::{Link, LinkKind, same};
 use super::relay::RelayOutput;
+use crate::transport::{Datagram, LocalSocket, StreamCommand};
 
 /// Outputs kept for a caller that does not fetch them; beyond this, datagrams are dropped.
 const MAX_OUTPUTS: usize = 1024;

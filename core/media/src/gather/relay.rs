@@ -9,9 +9,9 @@ use super::config::{RelayFamilies, ServerTransport};
 use super::credentials::Credentials;
 use super::failure::{GatherFailure, RelayError};
 use super::framing::TurnFraming;
-use super::io::{StreamCommand, StreamId, StreamInput};
 use super::redirect::Redirects;
 use super::turn::{Inbound, TurnClient, TurnEvent};
+use crate::transport::{StreamCommand, StreamId, StreamInput};
 
 /// How long a connection may take.
 const OPEN_PATIENCE: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use super::super::*;
 use super::server::Ways;
 use super::world::*;
-use crate::transport::Component;
+use crate::transport::{Component, LocalSocket};
 use rtc_stun::message::METHOD_BINDING;
 use std::net::SocketAddr;
 

@@ -3,6 +3,7 @@
 use super::super::*;
 use super::server::{PASSWORD, Ways};
 use super::world::*;
+use crate::transport::{StreamId, StreamInput};
 
 const OTHER: &str = "192.0.2.2:5349";
 

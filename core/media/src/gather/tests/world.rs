@@ -9,7 +9,7 @@ use tandem_types::{Entropy, Pii, SeededEntropy};
 use super::super::*;
 use super::server::{Out, PASSWORD, Server, USER, Ways};
 use crate::testing::origin;
-use crate::transport::Component;
+use crate::transport::{Component, Datagram, LocalSocket, StreamCommand, StreamId, StreamInput};
 
 pub(super) const TURN: &str = "192.0.2.1:3478";
 pub(super) const SOCKET: &str = "10.0.0.2:4000";
