@@ -75,6 +75,19 @@ pub const SIPP: &[Need] = &[Need {
     what: "SIPp",
     present: || program("sipp").is_some(),
 }];
+/// Other people's DTLS.
+pub const DTLS: &[Need] = &[
+    Need {
+        package: "openssl",
+        what: "openssl, as a DTLS peer",
+        present: || program("openssl").is_some(),
+    },
+    Need {
+        package: "gnutls-bin",
+        what: "gnutls-serv and gnutls-cli, as DTLS peers",
+        present: || program("gnutls-serv").is_some() && program("gnutls-cli").is_some(),
+    },
+];
 pub const TSHARK: &[Need] = &[Need {
     package: "tshark",
     what: "tshark, which reads captures",
@@ -138,7 +151,9 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
     ensure(BUILD)?;
     println!("this machine can build Tandem");
     if !arguments.is_empty() {
-        let peers = [NAMESPACE, BARESIP, SIPP, TSHARK].into_iter().flatten();
+        let peers = [NAMESPACE, BARESIP, SIPP, DTLS, TSHARK]
+            .into_iter()
+            .flatten();
         ensure(peers)?;
         let asterisk = crate::peers::asterisk()?;
         println!("the peers are here; Asterisk is in {}", asterisk.display());

@@ -31,6 +31,12 @@ pub const SUITES: &[Suite] = &[
         run: baresip,
     },
     Suite {
+        name: "interop/dtls",
+        about: "DTLS-SRTP handshakes with OpenSSL and GnuTLS",
+        heavy: true,
+        run: dtls,
+    },
+    Suite {
         name: "interop/sipp",
         about: "SIPp's basic caller and callee",
         heavy: true,
@@ -44,6 +50,10 @@ fn asterisk(context: &Context) -> Row {
 
 fn baresip(context: &Context) -> Row {
     interop(context, "baresip", needs::BARESIP, true)
+}
+
+fn dtls(context: &Context) -> Row {
+    interop(context, "dtls", needs::DTLS, false)
 }
 
 fn sipp(context: &Context) -> Row {

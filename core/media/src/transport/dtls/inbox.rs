@@ -104,6 +104,27 @@ impl Inbox {
         self.heard
     }
 
+    /// Whether a part of the peer's next flight is here.
+    pub(super) fn is_under_way(&self) -> bool {
+        let comes = |partial: &Partial| match self.role {
+            DtlsRole::Client => matches!(
+                partial.kind,
+                SERVER_HELLO
+                    | CERTIFICATE
+                    | SERVER_KEY_EXCHANGE
+                    | CERTIFICATE_REQUEST
+                    | SERVER_HELLO_DONE
+            ),
+            DtlsRole::Server => {
+                matches!(
+                    partial.kind,
+                    CERTIFICATE | CLIENT_KEY_EXCHANGE | CERTIFICATE_VERIFY
+                )
+            }
+        };
+        !self.flight.is_empty() || self.partial.values().any(comes)
+    }
+
     /// The cookie that the second ClientHello must bring.
     pub(super) fn expect_cookie(&mut self, cookie: Vec<u8>) {
         self.cookie = Some(cookie);

@@ -163,6 +163,9 @@ impl DtlsLink {
             }
         }
         self.proceed(now);
+        if self.inbox.is_under_way() {
+            self.retransmission.peer_is_next(now);
+        }
     }
 
     /// Does what is due.

@@ -3,11 +3,17 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The first wait for an answer, and the limit of those that follow, each half as long again. RFC 6347 §4.2.4.1 proposes
-/// 1 s and doubling, for a network where the answer may take that long; here a call waits, both ends have
-/// just measured the path with ICE, and a flight is two datagrams.
+/// The first wait for an answer, and the limit of the next five, each half as long again. RFC 6347 §4.2.4.1 proposes 1 s
+/// and doubling, for a network where the answer may take that long; here a call waits, both ends have just
+/// measured the path with ICE, and a flight is two datagrams.
 const FIRST: Duration = Duration::from_millis(200);
 const LIMIT: Duration = Duration::from_secs(1);
+const EAGER: u32 = 5;
+/// After that the waits grow again up to this: GnuTLS begins its own wait of 1 s, 2 s, … anew with every datagram that it
+/// drops, so a peer that repeats itself each second would keep it from ever repeating what was lost.
+const LAST_LIMIT: Duration = Duration::from_secs(4);
+/// The wait once the peer has begun its next flight: it has ours, and to complete its own is its task.
+const PEER_IS_NEXT: Duration = Duration::from_millis(1500);
 /// `rtc-dtls` gives up when it is asked for more.
 const ENDPOINT_ATTEMPTS: u32 = 7;
 /// How long after a datagram its copy follows: long enough not to fall into the same burst of loss.
@@ -20,13 +26,25 @@ const MAX_COPIES: usize = 64;
 pub(super) struct Retransmission {
     attempt: u32,
     next: Option<Instant>,
+    postponed: bool,
 }
 
 impl Retransmission {
     /// A new flight has left.
     pub(super) fn start(&mut self, now: Instant) {
-        self.attempt = 0;
-        self.next = now.checked_add(FIRST);
+        *self = Self {
+            attempt: 0,
+            next: now.checked_add(FIRST),
+            postponed: false,
+        };
+    }
+
+    /// The peer has begun its next flight. Counts once for a flight, so nobody can put it off for ever.
+    pub(super) fn peer_is_next(&mut self, now: Instant) {
+        if !self.postponed && self.next.is_some() {
+            self.postponed = true;
+            self.next = self.next.max(now.checked_add(PEER_IS_NEXT));
+        }
     }
 
     /// The same flight has left again.
@@ -53,8 +71,9 @@ impl Retransmission {
 
 /// The wait after the flight was sent `attempt` times again.
 fn wait(attempt: u32) -> Duration {
-    let grown = (0..attempt.min(8)).fold(FIRST, |wait, _| wait.saturating_mul(3) / 2);
-    grown.min(LIMIT)
+    let half_again = |wait: Duration, times: u32| (0..times).fold(wait, |wait, _| wait * 3 / 2);
+    let eager = half_again(FIRST, attempt.min(EAGER)).min(LIMIT);
+    half_again(eager, attempt.saturating_sub(EAGER).min(EAGER)).min(LAST_LIMIT)
 }
 
 /// Datagrams that are to be sent once more, unchanged.
@@ -99,10 +118,23 @@ mod tests {
     use crate::testing::origin;
 
     #[test]
-    fn waits_grow_by_half_to_a_second() {
-        let waits: Vec<u128> = (0..=6).map(|n| wait(n).as_millis()).collect();
-        assert_eq!(waits, [200, 300, 450, 675, 1000, 1000, 1000]);
-        assert_eq!(wait(u32::MAX), LIMIT);
+    fn waits_grow_by_half_to_a_second_and_later_to_four() {
+        let waits: Vec<u128> = (0..=8).map(|n| wait(n).as_millis()).collect();
+        assert_eq!(waits, [200, 300, 450, 675, 1000, 1000, 1500, 2250, 3375]);
+        assert_eq!(wait(u32::MAX), LAST_LIMIT);
+    }
+
+    #[test]
+    fn a_peer_that_has_begun_to_answer_is_left_time_once() {
+        let now = origin();
+        let mut retransmission = Retransmission::default();
+        retransmission.peer_is_next(now);
+        assert_eq!(retransmission.due(), None);
+        retransmission.start(now);
+        retransmission.peer_is_next(now);
+        assert_eq!(retransmission.due(), Some(now + PEER_IS_NEXT));
+        retransmission.peer_is_next(now + PEER_IS_NEXT);
+        assert_eq!(retransmission.due(), Some(now + PEER_IS_NEXT));
     }
 
     #[test]
