@@ -14,6 +14,7 @@
 //! BoringSSL since 2015 have it, and without it the exporter does not bind the keys to this handshake), the peer's
 //! certificate required, SRTP as [`SRTP_PROFILES`] says.
 
+mod agreement;
 mod certificate;
 mod failure;
 mod inbox;
