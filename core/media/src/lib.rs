@@ -45,6 +45,7 @@ pub use session::{
     DtmfError, MediaEvent, MediaSession, Output, QualitySample, SessionConfig, StartError,
 };
 pub use transport::{
-    Component, Datagram, LocalSocket, StreamCommand, StreamId, StreamInput, TransportCounters,
-    dtls, sdes, srtp,
+    CandidateError, Certificates, Component, Datagram, IceFault, LocalSocket, NAT64_DISCOVERY_NAME,
+    Nat64Prefix, StreamCommand, StreamId, StreamInput, TransportConfig, TransportCounters,
+    TransportEvent, TransportFailure, discovered_prefixes, dtls, sdes, srtp,
 };

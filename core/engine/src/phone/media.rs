@@ -7,7 +7,7 @@ use tandem_call::LegEvent;
 use tandem_media::io::{NullSink, Silence};
 use tandem_media::{
     Component, LocalSocket, LocalTransport, MediaEvent, MediaSession, Negotiated,
-    Output as MediaOutput, SessionConfig, negotiate,
+    Output as MediaOutput, SessionConfig, TransportConfig,
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::{Direction, StreamKind};
@@ -79,6 +79,7 @@ impl ActiveCall {
             source: Box::new(Silence),
             sink: Box::new(NullSink),
             muted: self.snapshot().muted || self.quiet,
+            transport: TransportConfig::default(),
         };
         let mut media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
         for (component, address) in [(Component::Rtp, ports.rtp), (Component::Rtcp, ports.rtcp)] {
@@ -118,7 +119,7 @@ impl ActiveCall {
     /// From now on plays what `offer`, ours, allows to come before its answer (RFC 3264 §5.1).
     pub(super) fn listen(&mut self, now: Instant, offer: &MediaDescription) {
         if let Some(media) = &mut self.media {
-            media.listen(now, negotiate::receivable_formats(offer));
+            media.listen(now, offer);
         }
     }
 
@@ -158,6 +159,8 @@ impl ActiveCall {
                     let call = self.id().clone();
                     desk.push(Output::Media { call, datagram });
                 }
+                // Calls without ICE open no streams, and their way is the signalled one.
+                MediaOutput::Stream(_) | MediaOutput::Transport(_) => {}
                 MediaOutput::Event(event) => self.take_media_event(now, event, desk),
             }
         }

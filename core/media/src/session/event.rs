@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
-use tandem_types::Encryption;
-
 use crate::codecs::CodecError;
 use crate::io::{AudioSink, AudioSource};
-use crate::transport::Datagram;
+use crate::transport::{
+    Datagram, StreamCommand, TransportConfig, TransportEvent, TransportFailure,
+};
 
 /// What a session starts with.
 pub struct SessionConfig {
@@ -16,6 +16,8 @@ pub struct SessionConfig {
     pub sink: Box<dyn AudioSink>,
     /// Whether to send silence at first.
     pub muted: bool,
+    /// How its packets may travel.
+    pub transport: TransportConfig,
 }
 
 /// What the session wants done or known.
@@ -23,6 +25,10 @@ pub struct SessionConfig {
 pub enum Output {
     /// Send this.
     Transmit(Datagram),
+    /// Do this to a connection, and tell with [`handle_stream`](crate::MediaSession::handle_stream) what became of it.
+    Stream(StreamCommand),
+    /// Know this of the way to the peer.
+    Transport(TransportEvent),
     /// Know this.
     Event(MediaEvent),
 }
@@ -55,12 +61,12 @@ pub enum StartError {
     /// The session is over.
     #[error("the media session is closed")]
     Closed,
-    /// The packets would have to be protected in a way this build cannot do. Nothing is sent then.
-    #[error("media protection {0:?} is not supported")]
-    Protection(Encryption),
     /// The agreed codec does not work here.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// The agreed way or protection does not work here.
+    #[error(transparent)]
+    Transport(#[from] TransportFailure),
 }
 
 /// Why keys were not queued.

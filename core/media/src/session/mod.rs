@@ -8,13 +8,15 @@ mod liveness;
 mod quality;
 mod receiving;
 mod sending;
+mod transporting;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use rtc_rtp::packet::Packet;
-use tandem_types::{CallQuality, Entropy};
+use tandem_types::media::{Security, Stream, StreamKind};
+use tandem_types::{CallQuality, Entropy, MediaDescription, MediaKind};
 
 pub use event::{DtmfError, MediaEvent, Output, SessionConfig, StartError};
 pub use quality::QualitySample;
@@ -22,12 +24,13 @@ pub use quality::QualitySample;
 use crate::codecs::event_of;
 use crate::frame::{FRAME_DURATION, LevelMeter, SILENT_FRAME};
 use crate::io::{AudioSink, AudioSource};
-use crate::negotiate::{AgreedSecurity, Negotiated, ReceiveMap};
+use crate::negotiate::{Negotiated, ReceiveMap, receivable_formats};
 use crate::rtcp::{Schedule, WallClock, goodbye, report, round_trip};
-use crate::transport::{LocalSocket, RtcpItem, Transport, TransportCounters, TransportOutput};
+use crate::transport::{RtcpItem, Transport};
 use liveness::{Liveness, Pulse};
 use receiving::Receiver;
 use sending::Sender;
+use transporting::route;
 
 /// Outputs kept for a caller that does not fetch them; beyond this the oldest go.
 const MAX_OUTPUTS: usize = 512;
@@ -89,7 +92,7 @@ impl MediaSession {
         let cname = entropy.hex(12);
         Self {
             phase: Phase::New,
-            transport: Transport::plain(),
+            transport: Transport::new(config.transport, entropy.as_mut()),
             receive: ReceiveMap::new(),
             negotiated: None,
             source: config.source,
@@ -112,15 +115,24 @@ impl MediaSession {
         }
     }
 
-    /// An offer of ours is out: from now on what it allows to arrive is played. Nothing is sent.
-    ///
-    /// `receive` comes from [`receivable_formats`](crate::negotiate::receivable_formats).
-    pub fn listen(&mut self, now: Instant, receive: ReceiveMap) {
-        if self.phase == Phase::New {
-            self.phase = Phase::Listening;
-            self.transport.set_receive(receive.clone());
-            self.receive = receive;
-            self.start_clock(now);
+    /// An offer of ours is out: from now on what it allows to arrive is played. Nothing is sent. Only a
+    /// plain offer lets media come before its answer (RFC 3264 §5.1); keys come with it or after it.
+    pub fn listen(&mut self, now: Instant, offer: &MediaDescription) {
+        let live = |stream: &&Stream| stream.kind == StreamKind::Known(MediaKind::Audio);
+        let transports = offer.streams.iter().filter(live);
+        let plain = transports
+            .filter_map(|stream| stream.transport.as_ref())
+            .next();
+        let plain = plain.is_some_and(|t| t.security == Security::Plain && t.ice.is_none());
+        let receive = receivable_formats(offer);
+        match self.phase {
+            Phase::New | Phase::Listening => {
+                self.phase = Phase::Listening;
+                self.transport.listen(plain, vec![route(&receive)]);
+                self.receive = receive;
+                self.start_clock(now);
+            }
+            Phase::Running | Phase::Closed => {}
         }
     }
 
@@ -141,16 +153,9 @@ impl MediaSession {
         if self.phase == Phase::Closed {
             return Err(StartError::Closed);
         }
-        if negotiated.security != AgreedSecurity::Plain {
-            return Err(StartError::Protection(negotiated.encryption()));
-        }
         self.sender.configure(&negotiated, self.entropy.as_mut())?;
-        self.transport.set_remote(
-            negotiated.remote_rtp,
-            negotiated.remote_rtcp,
-            negotiated.rtcp_mux,
-        );
-        self.transport.set_receive(negotiated.receive.clone());
+        self.transport
+            .agree(now, &negotiated, vec![route(&negotiated.receive)])?;
         self.receive = negotiated.receive.clone();
         let receives = negotiated.direction.receives();
         if !receives {
@@ -161,21 +166,12 @@ impl MediaSession {
         self.negotiated = Some(negotiated);
         self.phase = Phase::Running;
         self.start_clock(now);
+        self.drain(now);
         Ok(())
     }
 
     fn start_clock(&mut self, now: Instant) {
         self.next_tick.get_or_insert(now);
-    }
-
-    /// A socket for this call is open. The first of each component is the one a peer without ICE is told.
-    pub fn add_socket(&mut self, now: Instant, socket: LocalSocket) {
-        self.transport.add_socket(now, socket);
-    }
-
-    /// A socket of this call is gone, with the network it was on.
-    pub fn remove_socket(&mut self, now: Instant, address: SocketAddr) {
-        self.transport.remove_socket(now, address);
     }
 
     /// A datagram came in at the call's socket `local`.
@@ -191,26 +187,6 @@ impl MediaSession {
         }
         self.transport.handle_datagram(now, local, from, bytes);
         self.drain(now);
-    }
-
-    /// Takes what the transport has ready.
-    fn drain(&mut self, now: Instant) {
-        while let Some(output) = self.transport.poll_output() {
-            match output {
-                TransportOutput::Send(datagram) => self.output(Output::Transmit(datagram)),
-                // Nothing was offered: whoever knows this port already is not our peer.
-                TransportOutput::Rtp(_) | TransportOutput::Rtcp(..) if self.phase == Phase::New => {
-                }
-                TransportOutput::Rtp(packet) => self.handle_rtp(now, &packet),
-                TransportOutput::Rtcp(items, length) => {
-                    self.schedule.count(length);
-                    self.pulse(now, Pulse::Rtcp);
-                    for item in &items {
-                        self.handle_rtcp(now, item);
-                    }
-                }
-            }
-        }
     }
 
     fn handle_rtp(&mut self, now: Instant, packet: &Packet) {
@@ -259,6 +235,10 @@ impl MediaSession {
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.phase == Phase::Closed {
             return;
+        }
+        if self.transport.poll_timeout().is_some_and(|due| due <= now) {
+            self.transport.handle_timeout(now);
+            self.drain(now);
         }
         let mut ticks = 0;
         while let Some(due) = self.next_tick.filter(|due| *due <= now) {
@@ -316,7 +296,7 @@ impl MediaSession {
         }
         let sent = self.sender.tick(due, sends.then_some(&frame));
         for packet in sent.packets {
-            if self.transport.send_rtp(&packet) {
+            if self.transport.send_rtp(due, &packet) {
                 self.sender.count(&packet);
             }
         }
@@ -331,7 +311,7 @@ impl MediaSession {
         let reports = self.receiver.reports(now);
         if let Some(bytes) = report(self.sender.ssrc(), &self.cname, sender, reports) {
             self.schedule.count(bytes.len());
-            self.transport.send_rtcp(bytes);
+            self.transport.send_rtcp(now, bytes);
             self.drain(now);
         }
     }
@@ -343,6 +323,7 @@ impl MediaSession {
         }
         [
             self.next_tick,
+            self.transport.poll_timeout(),
             self.schedule.poll_timeout(),
             self.liveness.poll_timeout(),
         ]
@@ -433,11 +414,6 @@ impl MediaSession {
         }
     }
 
-    /// Datagrams that were not used.
-    pub fn transport_counters(&self) -> TransportCounters {
-        self.transport.counters
-    }
-
     /// Says goodbye (RTCP BYE) and falls silent. What is to be sent is still fetched with
     /// [`MediaSession::poll_output`].
     pub fn close(&mut self, now: Instant) {
@@ -446,10 +422,12 @@ impl MediaSession {
             let reports = self.receiver.reports(now);
             let bytes = goodbye(self.sender.ssrc(), &self.cname, sender, reports);
             if let Some(bytes) = bytes {
-                self.transport.send_rtcp(bytes);
+                self.transport.send_rtcp(now, bytes);
                 self.drain(now);
             }
         }
+        self.transport.close(now);
+        self.drain(now);
         self.phase = Phase::Closed;
         self.next_tick = None;
     }

@@ -55,7 +55,8 @@ impl Sender {
     pub(super) fn new(entropy: &mut dyn Entropy) -> Self {
         Self {
             ssrc: entropy.next_u64() as u32,
-            number: entropy.next_u64() as u16,
+            // Below 2^15: should the first packets be lost, nobody misses that the number wrapped (RFC 3711 §3.3.1).
+            number: entropy.next_u64() as u16 & 0x7fff,
             timestamp: entropy.next_u64() as u32,
             last_tick: None,
             coding: None,

@@ -41,6 +41,19 @@ impl FixedPath {
         }
     }
 
+    /// Judges DTLS, and learns from the first of it: behind a NAT nothing else shows where the peer is.
+    pub(super) fn handle_dtls(
+        &mut self,
+        now: Instant,
+        component: Component,
+        from: SocketAddr,
+    ) -> Verdict {
+        match component {
+            Component::Rtp => self.rtp.handle(now, from, 0),
+            Component::Rtcp => self.rtcp.handle(now, from, 0),
+        }
+    }
+
     /// Where to send; `None` when the peer named no address.
     pub(super) fn target(&self, component: Component) -> Option<SocketAddr> {
         match component {

@@ -1,14 +1,25 @@
-//! The packets of one m-line on their way: which address, which component, what protection.
+//! The packets of one m-line, or of a bundle of them, on their way: which address, which component, what protection.
 //!
-//! A transport is one [`Connectivity`] times one [`Protection`]. Fixed addresses and plain RTP are the first
-//! of each; ICE, SDES and DTLS join as further variants without the session noticing.
+//! A transport is one way to the peer times one protection, and neither notices the other:
+//!
+//! ```text
+//!            ┌─ fixed addresses, learnt from packets ─┐     ┌─ plain
+//!   sockets ─┤                                        ├─ × ─┼─ SRTP, keys from the signalling
+//!   relays  ─┴─ ICE, one generation beside the other ─┘     └─ SRTP, keys by DTLS
+//! ```
+//!
+//! A datagram is told apart by its first byte (RFC 7983): 0–3 STUN, 20–63 DTLS, 64–79 TURN channels, 128–191 RTP or RTCP.
 
 pub(crate) mod demux;
 pub mod dtls;
+mod event;
 mod fixed;
-#[expect(dead_code, reason = "joined to the transport next")]
-mod ice;
+pub(crate) mod ice;
+mod inbound;
 mod latch;
+mod outbound;
+mod protection;
+mod routes;
 pub mod sdes;
 pub mod srtp;
 mod wire;
@@ -17,216 +28,368 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use bytes::Bytes;
-use rtc_rtp::packet::Packet;
-use rtc_shared::marshal::Marshal;
+use tandem_types::media::{IceDescription, SdesKey};
+use tandem_types::{Encryption, Entropy};
 
 pub(crate) use demux::RtcpItem;
-use demux::{Kind, classify, parse_rtcp, parse_rtp};
+use dtls::{Certificate, DtlsConfig};
+pub(crate) use event::TransportOutput;
+pub use event::{Certificates, TransportCounters, TransportEvent, TransportFailure};
 use fixed::FixedPath;
-use latch::Verdict;
+pub use ice::IceFault;
+pub use ice::candidate::CandidateError;
+use ice::candidate::{Candidate, CandidateType};
+pub use ice::nat64::{NAT64_DISCOVERY_NAME, Nat64Prefix, discovered_prefixes};
+use ice::{IceConfig, IceLink};
+use protection::Protection;
+pub(crate) use routes::Route;
+use routes::Routes;
+use srtp::EarlyPackets;
+use wire::Path;
 pub use wire::{Component, Datagram, LocalSocket, StreamCommand, StreamId, StreamInput};
 
-use crate::negotiate::ReceiveMap;
+use crate::gather::{CandidateKind, GatherConfig, GatherPolicy, Gatherer, LocalCandidate};
+use crate::negotiate::{AgreedSecurity, LocalTransport, Negotiated};
 
 /// Outputs kept for a caller that does not fetch them; beyond this the oldest go.
 const MAX_OUTPUTS: usize = 512;
 /// Sockets of one transport: two components on a handful of interfaces.
 const MAX_SOCKETS: usize = 16;
+/// Random bytes in `a=tls-id`; twice as many characters, of which RFC 8842 §4 wants 20 at least.
+const TLS_ID_BYTES: usize = 16;
 
-/// How the way to the peer is found.
-enum Connectivity {
-    /// The signalled addresses, corrected by where packets really come from.
-    Fixed(Box<FixedPath>),
+/// What a transport starts with. The default is plain RTP to fixed addresses.
+#[derive(Clone, Default)]
+pub struct TransportConfig {
+    /// Ours for DTLS-SRTP, new in every call; `None`: neither offered nor taken.
+    pub certificate: Option<Certificate>,
+    /// How DTLS behaves.
+    pub dtls: DtlsConfig,
+    /// The network's translator, for peers that have only IPv4 (RFC 6052).
+    pub nat64: Option<Nat64Prefix>,
 }
 
-/// What protects the packets.
-enum Protection {
-    /// Nothing: RTP/AVP.
-    Plain,
+/// A relayed address of ours.
+#[derive(Clone, Copy, Debug)]
+struct RelayBase {
+    address: SocketAddr,
+    component: Component,
+    /// What it was gathered over.
+    socket: SocketAddr,
 }
 
-/// What a transport wants done or known.
-pub(crate) enum TransportOutput {
-    /// Send this.
-    Send(Datagram),
-    /// Media, from the source that is listened to.
-    Rtp(Packet),
-    /// Control, and the length of the compound.
-    Rtcp(Vec<RtcpItem>, usize),
-}
-
-/// Datagrams that were not used, by why.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct TransportCounters {
-    /// Neither RTP nor RTCP, or damaged.
-    pub malformed: u64,
-    /// RTP with a payload type that was not agreed on.
-    pub unknown_payload: u64,
-    /// From an address that is not the peer's, or to a socket that is not ours.
-    pub foreign: u64,
-}
-
-/// One m-line's transport. Sans-IO: datagrams in, datagrams out.
+/// One m-line's or bundle's transport. Sans-IO: datagrams in, datagrams out.
 pub(crate) struct Transport {
+    config: TransportConfig,
     sockets: Vec<LocalSocket>,
-    connectivity: Connectivity,
+    /// Sockets that the next generation does without.
+    leaving: Vec<SocketAddr>,
+    relays: Vec<RelayBase>,
+    gatherer: Option<Gatherer>,
+    relay_only: bool,
+    fixed: FixedPath,
+    /// From gathering on, unless the peer turns out to have none.
+    ice: Option<IceLink>,
+    agreed: Option<AgreedSecurity>,
     protection: Protection,
+    /// Packets that came before their keys, and their way.
+    early: EarlyPackets<Path>,
     rtcp_mux: bool,
-    receive: ReceiveMap,
+    connected: bool,
+    routes: Routes,
+    tls_id: Option<String>,
+    sdes: Vec<SdesKey>,
     outputs: VecDeque<TransportOutput>,
-    pub(crate) counters: TransportCounters,
+    counters: TransportCounters,
 }
 
 impl Transport {
-    /// A plain transport that knows nobody yet.
-    pub(crate) fn plain() -> Self {
+    /// A transport that knows nobody yet.
+    pub(crate) fn new(config: TransportConfig, entropy: &mut dyn Entropy) -> Self {
+        let tls_id = config
+            .certificate
+            .as_ref()
+            .map(|_| entropy.hex(TLS_ID_BYTES));
         Self {
+            config,
             sockets: Vec::new(),
-            connectivity: Connectivity::Fixed(Box::default()),
-            protection: Protection::Plain,
+            leaving: Vec::new(),
+            relays: Vec::new(),
+            gatherer: None,
+            relay_only: false,
+            fixed: FixedPath::default(),
+            ice: None,
+            agreed: None,
+            protection: Protection::Open { plain: false },
+            early: EarlyPackets::default(),
             rtcp_mux: false,
-            receive: ReceiveMap::new(),
+            connected: false,
+            routes: Routes::default(),
+            tls_id,
+            sdes: Vec::new(),
             outputs: VecDeque::new(),
             counters: TransportCounters::default(),
         }
     }
 
     /// A socket is open. The first of each component is the one that a peer without ICE is told.
-    pub(crate) fn add_socket(&mut self, _now: Instant, socket: LocalSocket) {
-        if self.sockets.len() < MAX_SOCKETS && !self.sockets.contains(&socket) {
-            self.sockets.push(socket);
+    pub(crate) fn add_socket(&mut self, now: Instant, socket: LocalSocket) {
+        let known = |s: &LocalSocket| s.address == socket.address;
+        if self.sockets.len() >= MAX_SOCKETS || self.sockets.iter().any(known) {
+            return;
         }
-    }
-
-    /// A socket is gone.
-    pub(crate) fn remove_socket(&mut self, _now: Instant, address: SocketAddr) {
-        self.sockets.retain(|socket| socket.address != address);
-    }
-
-    /// The payload types that may arrive.
-    pub(crate) fn set_receive(&mut self, receive: ReceiveMap) {
-        self.receive = receive;
-    }
-
-    /// Sets, or changes, where the peer said it is.
-    pub(crate) fn set_remote(&mut self, rtp: SocketAddr, rtcp: SocketAddr, rtcp_mux: bool) {
-        self.rtcp_mux = rtcp_mux;
-        match &mut self.connectivity {
-            Connectivity::Fixed(path) => path.set_signalled(rtp, rtcp),
-        }
-    }
-
-    /// Takes a datagram that came to our socket `local`.
-    pub(crate) fn handle_datagram(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) {
-        match self.inbound(now, local, from, bytes) {
-            Ok(output) => self.output(output),
-            Err(Unused::Malformed) => self.counters.malformed += 1,
-            Err(Unused::UnknownPayload) => self.counters.unknown_payload += 1,
-            Err(Unused::Foreign) => self.counters.foreign += 1,
-        }
-    }
-
-    fn inbound(
-        &mut self,
-        now: Instant,
-        local: SocketAddr,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) -> Result<TransportOutput, Unused> {
-        let socket = self.sockets.iter().find(|socket| socket.address == local);
-        let component = socket.ok_or(Unused::Foreign)?.component;
-        let bytes = match self.protection {
-            Protection::Plain => {
-                let kept = bytes.get(..demux::MAX_DATAGRAM.min(bytes.len()));
-                Bytes::copy_from_slice(kept.unwrap_or_default())
+        self.sockets.push(socket);
+        if let Some(gatherer) = &mut self.gatherer {
+            if let Err(error) = gatherer.add_socket(now, socket) {
+                tracing::debug!(%error, "nothing is gathered for a socket");
             }
-        };
-        match classify(&bytes) {
-            Kind::Rtp if component == Component::Rtp => self.inbound_rtp(now, from, bytes),
-            Kind::Rtcp => self.inbound_rtcp(now, component, from, &bytes),
-            Kind::Rtp | Kind::Other => Err(Unused::Malformed),
+            self.pump(now);
         }
     }
 
-    fn inbound_rtp(
+    /// A socket's network is about to go: the generation in use keeps it, the next one does without.
+    pub(crate) fn leave_socket(&mut self, address: SocketAddr) {
+        let known = self.sockets.iter().any(|socket| socket.address == address);
+        if known && !self.leaving.contains(&address) {
+            self.leaving.push(address);
+        }
+        if let Some(ice) = &mut self.ice {
+            ice.leave_local(address);
+            for relay in self.relays.iter().filter(|relay| relay.socket == address) {
+                ice.leave_local(relay.address);
+            }
+        }
+    }
+
+    /// A socket is gone, with the network it was on.
+    pub(crate) fn remove_socket(&mut self, now: Instant, address: SocketAddr) {
+        self.sockets.retain(|socket| socket.address != address);
+        self.leaving.retain(|left| *left != address);
+        if let Some(ice) = &mut self.ice {
+            ice.remove_local(now, address);
+        }
+        // What was relayed over it is told as lost.
+        if let Some(gatherer) = &mut self.gatherer {
+            gatherer.remove_socket(now, address);
+        }
+        self.pump(now);
+    }
+
+    /// Begins ICE: finds the addresses to tell the peer. To be called once, before [`Transport::local`].
+    pub(crate) fn gather(
         &mut self,
         now: Instant,
-        from: SocketAddr,
-        bytes: Bytes,
-    ) -> Result<TransportOutput, Unused> {
-        let packet = parse_rtp(bytes).ok_or(Unused::Malformed)?;
-        if !self.receive.contains_key(&packet.header.payload_type) {
-            return Err(Unused::UnknownPayload);
+        config: GatherConfig,
+        mut entropy: Box<dyn Entropy>,
+    ) -> Result<(), TransportFailure> {
+        if self.gatherer.is_some() {
+            return Ok(());
         }
-        match &mut self.connectivity {
-            Connectivity::Fixed(path) => match path.handle_rtp(now, from, packet.header.ssrc) {
-                Verdict::Peer => Ok(TransportOutput::Rtp(packet)),
-                Verdict::Stranger => Err(Unused::Foreign),
-            },
+        self.relay_only = config.policy == GatherPolicy::RelayOnly;
+        let ice = IceConfig {
+            relay_only: self.relay_only,
+            nat64: self.config.nat64,
+        };
+        let both = self.sockets.iter().any(|s| s.component == Component::Rtcp);
+        self.ice = Some(IceLink::new(now, ice, both, entropy.as_mut())?);
+        let mut gatherer = Gatherer::new(config, entropy);
+        for socket in &self.sockets {
+            if let Err(error) = gatherer.add_socket(now, *socket) {
+                tracing::debug!(%error, "nothing is gathered for a socket");
+            }
+        }
+        self.gatherer = Some(gatherer);
+        self.pump(now);
+        Ok(())
+    }
+
+    /// What to tell the peer; `None` without a socket.
+    pub(crate) fn local(&mut self, entropy: &mut dyn Entropy) -> Option<LocalTransport> {
+        if self.sdes.is_empty() {
+            self.sdes = sdes::offer(entropy);
+        }
+        let rtp = self.default_address(Component::Rtp)?;
+        let certificate = self.config.certificate.as_ref();
+        Some(LocalTransport {
+            rtp,
+            rtcp: self.default_address(Component::Rtcp).unwrap_or(rtp),
+            ice: self.ice.as_ref().and_then(IceLink::description),
+            fingerprint: certificate.map(Certificate::fingerprint),
+            tls_id: self.tls_id.clone(),
+            sdes: self.sdes.clone(),
+        })
+    }
+
+    fn default_address(&self, component: Component) -> Option<SocketAddr> {
+        if let Some(candidate) = self.default_candidate(component) {
+            return Some(candidate.address);
+        }
+        let mut sockets = self.sockets.iter().filter(|_| !self.relay_only);
+        let socket = sockets.find(|s| s.component == component)?;
+        Some(socket.address)
+    }
+
+    /// The candidate that most surely works (RFC 8445 §5.1.3.2), of those that the newest generation is told with: a
+    /// default address that is no candidate would look like an intermediary's (RFC 8839 §4.2.5).
+    fn default_candidate(&self, component: Component) -> Option<&LocalCandidate> {
+        let found = self.gatherer.as_ref()?.candidates().iter();
+        let found = found.filter(|c| c.component == component);
+        let stays = found.filter(|c| !self.leaving.contains(&c.socket));
+        stays.max_by_key(|candidate| (candidate.kind, candidate.priority))
+    }
+
+    /// An offer of ours is out. `plain`: media may come before its answer, and unprotected.
+    pub(crate) fn listen(&mut self, plain: bool, streams: Vec<Route>) {
+        self.routes.set(streams, None);
+        if self.agreed.is_none() {
+            self.protection = Protection::Open { plain };
         }
     }
 
-    fn inbound_rtcp(
+    /// Takes what was agreed on, for the first time or again.
+    ///
+    /// # Errors
+    /// The peer's ICE or keys cannot be used; what held before goes on.
+    pub(crate) fn agree(
         &mut self,
         now: Instant,
-        component: Component,
-        from: SocketAddr,
-        bytes: &[u8],
-    ) -> Result<TransportOutput, Unused> {
-        let items = parse_rtcp(bytes).ok_or(Unused::Malformed)?;
-        let ssrc = items.first().map_or(0, RtcpItem::ssrc);
-        match &mut self.connectivity {
-            Connectivity::Fixed(path) => match path.handle_rtcp(now, component, from, ssrc) {
-                Verdict::Peer => Ok(TransportOutput::Rtcp(items, bytes.len())),
-                Verdict::Stranger => Err(Unused::Foreign),
-            },
+        terms: &Negotiated,
+        streams: Vec<Route>,
+    ) -> Result<(), TransportFailure> {
+        let kept = self.agreed.as_ref() == Some(&terms.security);
+        if !kept {
+            let both = !terms.rtcp_mux;
+            let certificate = self.config.certificate.as_ref();
+            let dtls = self.config.dtls;
+            let protection = Protection::of(now, &terms.security, certificate, dtls, both)?;
+            self.protection = protection;
+            self.agreed = Some(terms.security.clone());
         }
+        self.routes.set(streams, None);
+        self.rtcp_mux = terms.rtcp_mux;
+        self.fixed
+            .set_signalled(terms.remote_rtp, terms.remote_rtcp);
+        self.agree_on_way(now, terms)?;
+        if !kept && self.protection.is_ready() {
+            self.secured(None);
+        }
+        self.open_early(now);
+        self.pump(now);
+        Ok(())
     }
 
-    /// Sends a media packet; `false` while there is nobody to send to.
-    pub(crate) fn send_rtp(&mut self, packet: &Packet) -> bool {
-        let bytes = match self.protection {
-            Protection::Plain => packet.marshal().map(|bytes| bytes.to_vec()),
-        };
-        bytes.is_ok_and(|bytes| self.send(Component::Rtp, bytes))
+    fn agree_on_way(&mut self, now: Instant, terms: &Negotiated) -> Result<(), TransportFailure> {
+        match (&terms.ice, &mut self.ice) {
+            (Some(remote), Some(ice)) => {
+                if terms.rtcp_mux {
+                    ice.share_port();
+                }
+                ice.agree(now, &remote.description, remote.controlling)?;
+            }
+            // A peer without ICE, or an intermediary that did not understand it.
+            (None, _) => self.ice = None,
+            (Some(_), None) => {}
+        }
+        if self.ice.is_none() && !std::mem::replace(&mut self.connected, true) {
+            self.event(TransportEvent::Connected);
+        }
+        Ok(())
     }
 
-    /// Sends a compound control packet; `false` while there is nobody to send to.
-    pub(crate) fn send_rtcp(&mut self, compound: Vec<u8>) -> bool {
-        let component = if self.rtcp_mux {
-            Component::Rtp
-        } else {
-            Component::Rtcp
-        };
-        let bytes = match self.protection {
-            Protection::Plain => compound,
-        };
-        self.send(component, bytes)
+    /// A candidate of the peer's that came later. `fragment`: its generation's, where it was told.
+    ///
+    /// # Errors
+    /// Why it is not used.
+    pub(crate) fn add_remote_candidate(
+        &mut self,
+        now: Instant,
+        line: &str,
+        fragment: Option<&str>,
+    ) -> Result<(), CandidateError> {
+        if let Some(ice) = &mut self.ice {
+            ice.add_remote(line, fragment)?;
+        }
+        self.pump(now);
+        Ok(())
     }
 
-    fn send(&mut self, component: Component, bytes: Vec<u8>) -> bool {
-        let to = match &self.connectivity {
-            Connectivity::Fixed(path) => path.target(component),
+    /// Begins the next generation beside the one in use; [`Transport::local`] then describes it.
+    pub(crate) fn restart(
+        &mut self,
+        now: Instant,
+        entropy: &mut dyn Entropy,
+    ) -> Result<(), TransportFailure> {
+        if let Some(ice) = &mut self.ice {
+            ice.restart(now, entropy)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the peer's `description` asks for a generation that is not there yet.
+    pub(crate) fn is_restarted_by(&self, description: &IceDescription) -> bool {
+        self.ice
+            .as_ref()
+            .is_some_and(|ice| ice.is_restarted_by(description))
+    }
+
+    /// To be called no later than [`Transport::poll_timeout`] says.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        if let Some(gatherer) = &mut self.gatherer {
+            gatherer.handle_timeout(now);
+        }
+        if let Some(ice) = &mut self.ice {
+            ice.handle_timeout(now);
+        }
+        if let Protection::Dtls(associations) = &mut self.protection {
+            associations.handle_timeout(now);
+        }
+        self.pump(now);
+    }
+
+    /// When [`Transport::handle_timeout`] is due.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let dtls = match &self.protection {
+            Protection::Dtls(associations) => associations.poll_timeout(),
+            Protection::Open { .. } | Protection::Plain | Protection::Sdes(_) => None,
         };
-        let of_component = |socket: &&LocalSocket| socket.component == component;
-        let from = self.sockets.iter().find(of_component);
-        let (Some(from), Some(to)) = (from.map(|socket| socket.address), to) else {
-            return false;
-        };
-        self.output(TransportOutput::Send(Datagram { from, to, bytes }));
-        true
+        let ice = self.ice.as_ref().and_then(IceLink::poll_timeout);
+        let gatherer = self.gatherer.as_ref().and_then(Gatherer::poll_timeout);
+        [ice, dtls, gatherer].into_iter().flatten().min()
     }
 
     /// What is to be done; to be fetched after every other call, until `None`.
     pub(crate) fn poll_output(&mut self) -> Option<TransportOutput> {
         self.outputs.pop_front()
+    }
+
+    /// Says goodbye to the association. What is to be sent is still fetched.
+    pub(crate) fn close(&mut self, now: Instant) {
+        if let Protection::Dtls(associations) = &mut self.protection {
+            associations.close(now);
+        }
+        self.pump(now);
+        if let Some(gatherer) = &mut self.gatherer {
+            gatherer.close(now);
+        }
+        self.pump(now);
+        self.ice = None;
+    }
+
+    /// What protects the packets now; `None` while nothing does that should.
+    pub(crate) fn encryption(&self) -> Option<Encryption> {
+        self.protection.encryption()
+    }
+
+    /// Datagrams that were not used.
+    pub(crate) fn counters(&self) -> TransportCounters {
+        let refused = self.ice.as_ref().map_or(0, |ice| ice.refused);
+        let mut counters = self.counters;
+        counters.unauthentic += refused;
+        counters
+    }
+
+    fn event(&mut self, event: TransportEvent) {
+        self.output(TransportOutput::Event(event));
     }
 
     fn output(&mut self, output: TransportOutput) {
@@ -235,11 +398,46 @@ impl Transport {
         }
         self.outputs.push_back(output);
     }
-}
 
-/// Why a datagram was not used.
-enum Unused {
-    Malformed,
-    UnknownPayload,
-    Foreign,
+    fn secured(&mut self, certificates: Option<Certificates>) {
+        if let Some(encryption) = self.protection.encryption()
+            && encryption != Encryption::None
+        {
+            self.event(TransportEvent::Secured {
+                encryption,
+                certificates,
+            });
+        }
+    }
+
+    /// A local candidate was found.
+    fn add_local(&mut self, found: LocalCandidate) {
+        let kind = match found.kind {
+            CandidateKind::Host => CandidateType::Host,
+            CandidateKind::ServerReflexive => CandidateType::ServerReflexive,
+            CandidateKind::Relayed => CandidateType::Relayed,
+        };
+        if kind == CandidateType::Relayed {
+            self.relays.push(RelayBase {
+                address: found.base,
+                component: found.component,
+                socket: found.socket,
+            });
+        }
+        let candidate = Candidate {
+            foundation: found.foundation,
+            component: found.component,
+            priority: found.priority,
+            address: found.address,
+            kind,
+            related: found.related,
+            extensions: Vec::new(),
+        };
+        let line = candidate.to_string();
+        if let Some(ice) = &mut self.ice
+            && ice.add_local(found.base, candidate)
+        {
+            self.event(TransportEvent::Candidate(line));
+        }
+    }
 }

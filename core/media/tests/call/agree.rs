@@ -1,6 +1,6 @@
 //! How the two sides come to terms.
 
-use tandem_media::negotiate::{accept, answer, offer, receivable_formats, reoffer};
+use tandem_media::negotiate::{accept, answer, offer, reoffer};
 use tandem_media::{AudioCodec, Capabilities, LocalTransport, Protection};
 use tandem_types::{Direction, MediaDescription};
 
@@ -31,9 +31,7 @@ impl Call {
     pub fn up(seed: u64, weather: Weather, capabilities: &Capabilities) -> Self {
         let mut call = Self::new(seed, weather);
         let offered = first_offer(capabilities);
-        call.alice
-            .session
-            .listen(call.now, receivable_formats(&offered));
+        call.alice.session.listen(call.now, &offered);
         call.answer_with(&offered, Direction::SendRecv);
         call
     }

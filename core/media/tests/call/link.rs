@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tandem_media::io::{AudioSink, AudioSource};
 use tandem_media::{
     Component, Datagram, Frame, LocalSocket, MediaEvent, MediaSession, Output, SessionConfig,
+    TransportConfig,
 };
 use tandem_types::{Entropy, SeededEntropy};
 
@@ -99,6 +100,7 @@ fn side(now: Instant, seed: u64, source: Box<dyn AudioSource>, address: SocketAd
         source,
         sink: Box::new(heard.clone()),
         muted: false,
+        transport: TransportConfig::default(),
     };
     let wall = Duration::from_secs(1_790_000_000);
     let entropy = Box::new(SeededEntropy::new(seed));
@@ -186,6 +188,7 @@ impl Call {
             };
             while let Some(output) = side.session.poll_output() {
                 match output {
+                    Output::Stream(_) | Output::Transport(_) => {}
                     Output::Event(event) => side.events.push((since, event)),
                     Output::Transmit(datagram) => {
                         let component = if datagram.from == side.address {

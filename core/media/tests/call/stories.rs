@@ -278,8 +278,7 @@ fn early_media_is_heard_and_nothing_is_sent_before_the_start() {
         Protection::Plain,
         Direction::SendRecv,
     );
-    let formats = tandem_media::negotiate::receivable_formats(&offered);
-    call.alice.session.listen(call.now, formats);
+    call.alice.session.listen(call.now, &offered);
     let answered = answer(
         &offered,
         &Capabilities::default(),

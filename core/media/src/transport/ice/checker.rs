@@ -250,7 +250,7 @@ impl Checker {
             message: BytesMut::from(bytes),
         };
         match self.agent.handle_read(message) {
-            Ok(()) if self.selected == Some(path) => self.vitality.heard(now, Pulse::Stun),
+            Ok(()) if self.selected == Some(path) => self.vitality.heard(now, Pulse::Sign),
             Ok(()) => {}
             Err(error) => tracing::trace!(%error, "a check was not taken"),
         }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use super::candidate::CandidateType;
 use super::*;
 use crate::testing::origin;
 use tandem_types::SeededEntropy;
@@ -293,7 +294,7 @@ fn the_next_generation_takes_over_and_the_first_is_closed_after_media_came() {
         let side = &mut pair.sides[index];
         assert_eq!(side.link.generations.len(), 2);
         let path = side.link.path(pair.now, Component::Rtp).unwrap();
-        side.link.heard_media(pair.now, path);
+        side.link.heard(pair.now, path, Pulse::Media);
     }
     pair.run(ms(1100));
     assert!(
@@ -311,7 +312,7 @@ fn a_dead_path_is_noticed_within_two_seconds_and_said_once() {
     let path = pair.sides[0].link.path(pair.now, Component::Rtp).unwrap();
     for _ in 0..100 {
         pair.run(ms(20));
-        pair.sides[0].link.heard_media(pair.now, path);
+        pair.sides[0].link.heard(pair.now, path, Pulse::Media);
     }
     let died = (pair.now - pair.start).as_millis() as u64;
     pair.dead.push(path.local);

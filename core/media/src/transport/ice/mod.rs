@@ -27,7 +27,7 @@ use tandem_types::{Entropy, Pii};
 use thiserror::Error;
 
 use super::wire::{Component, Path};
-use candidate::{Candidate, CandidateError, CandidateType};
+use candidate::{Candidate, CandidateError};
 use checker::Progress;
 use generation::Generation;
 use guard::{Check, Class};
@@ -130,6 +130,8 @@ pub(crate) enum IceEvent {
 struct Local {
     base: SocketAddr,
     candidate: Candidate,
+    /// Only the generations that use it already go on with it.
+    leaving: bool,
 }
 
 /// All generations of one stream or bundle.
@@ -192,7 +194,7 @@ impl IceLink {
         let provider = self.provider.clone();
         let both = self.both_components;
         let mut generation = Generation::new(now, number, credentials, both, wait, provider)?;
-        for local in &self.locals {
+        for local in self.locals.iter().filter(|local| !local.leaving) {
             generation.add_local(&local.candidate);
         }
         self.generations.push(generation);
@@ -216,15 +218,29 @@ impl IceLink {
 
     /// An address to check from, and to tell the peer.
     pub(crate) fn add_local(&mut self, base: SocketAddr, candidate: Candidate) -> bool {
-        let known = |local: &Local| local.base == base && local.candidate == candidate;
+        let known =
+            |local: &Local| local.base == base && local.candidate.address == candidate.address;
         if self.locals.len() >= MAX_LOCAL || self.locals.iter().any(known) {
             return false;
         }
         for generation in &mut self.generations {
             generation.add_local(&candidate);
         }
-        self.locals.push(Local { base, candidate });
+        let leaving = false;
+        self.locals.push(Local {
+            base,
+            candidate,
+            leaving,
+        });
         true
+    }
+
+    /// The network of a socket or a relayed address is about to go: what uses it goes on, later generations
+    /// are told of the others only.
+    pub(crate) fn leave_local(&mut self, base: SocketAddr) {
+        for local in self.locals.iter_mut().filter(|local| local.base == base) {
+            local.leaving = true;
+        }
     }
 
     /// A socket or a relayed address is gone, and with it every path from it.
@@ -244,7 +260,8 @@ impl IceLink {
     pub(crate) fn description(&self) -> Option<IceDescription> {
         let generation = self.generations.last()?;
         let muxed = !generation.has_rtcp();
-        let told = self.locals.iter().map(|local| &local.candidate);
+        let told = self.locals.iter().filter(|local| !local.leaving);
+        let told = told.map(|local| &local.candidate);
         let told = told.filter(|c| !muxed || c.component == Component::Rtp);
         Some(IceDescription {
             username_fragment: generation.local.fragment.clone(),
@@ -253,20 +270,6 @@ impl IceLink {
             lite: false,
             ..IceDescription::default()
         })
-    }
-
-    /// The best address to put where a peer without ICE, or an old proxy, looks (RFC 8839 §4.2.1.2: relayed before
-    /// reflexive before host).
-    pub(crate) fn default_address(&self, component: Component) -> Option<SocketAddr> {
-        let rank = |kind| match kind {
-            CandidateType::Relayed => 0,
-            CandidateType::ServerReflexive | CandidateType::PeerReflexive => 1,
-            CandidateType::Host => 2,
-        };
-        let told = self.locals.iter().map(|local| &local.candidate);
-        let told = told.filter(|c| c.component == component);
-        told.min_by_key(|c| (rank(c.kind), u32::MAX - c.priority))
-            .map(|c| c.address)
     }
 
     /// Whether `remote` asks for a new generation: credentials that no generation has.
@@ -416,15 +419,17 @@ impl IceLink {
         Some(local.candidate.component)
     }
 
-    /// Media that proved to be the peer's came on `path`.
-    pub(crate) fn heard_media(&mut self, now: Instant, path: Path) {
+    /// Media or control that proved to be the peer's came on `path`.
+    pub(crate) fn heard(&mut self, now: Instant, path: Path, pulse: Pulse) {
         let active = self.active;
         let mut newest_first = self.generations.iter_mut().rev();
         let Some(generation) = newest_first.find(|g| g.knows(path)) else {
             return;
         };
-        generation.rtp.vitality.heard(now, Pulse::Media);
-        if generation.number == active && self.generations.len() > 1 {
+        if generation.rtp.knows(path) {
+            generation.rtp.vitality.heard(now, pulse);
+        }
+        if pulse == Pulse::Media && generation.number == active {
             let older = self.generations.iter().any(|g| g.number < active);
             if older && self.retire_at.is_none() {
                 self.retire_at = Some(now + OVERLAP);

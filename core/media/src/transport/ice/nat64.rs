@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// The name whose AAAA records show a network's prefix (RFC 7050 §3): it has only A records by itself.
-pub const DISCOVERY_NAME: &str = "ipv4only.arpa";
+pub const NAT64_DISCOVERY_NAME: &str = "ipv4only.arpa";
 /// Its A records (RFC 7050 §2.2).
 const DISCOVERY_ADDRESSES: [Ipv4Addr; 2] =
     [Ipv4Addr::new(192, 0, 0, 170), Ipv4Addr::new(192, 0, 0, 171)];
@@ -92,7 +92,7 @@ impl Nat64Prefix {
     }
 }
 
-/// The prefixes that a network uses, from the AAAA records of [`DISCOVERY_NAME`] (RFC 7050 §3); in order,
+/// The prefixes that a network uses, from the AAAA records of [`NAT64_DISCOVERY_NAME`] (RFC 7050 §3); in order,
 /// each once. Empty: the network has no NAT64.
 pub fn discovered_prefixes(records: &[Ipv6Addr]) -> Vec<Nat64Prefix> {
     let mut prefixes = Vec::new();

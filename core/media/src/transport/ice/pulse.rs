@@ -32,10 +32,10 @@ const CONSENT: Duration = Duration::from_secs(30);
 /// What was heard.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Pulse {
-    /// Media or control, authenticated as far as the call's protection goes.
+    /// Media, authenticated as far as the call's protection goes: more of it is expected.
     Media,
-    /// An authenticated check or answer.
-    Stun,
+    /// A check, an answer or control.
+    Sign,
 }
 
 /// One path's life.
@@ -75,7 +75,7 @@ impl Vitality {
 
     /// A ping was answered, after `trip`.
     pub(super) fn answered(&mut self, now: Instant, trip: Duration) {
-        self.heard(now, Pulse::Stun);
+        self.heard(now, Pulse::Sign);
         self.last_answer = now;
         self.trip = trip.min(LONGEST_TRIP);
     }
@@ -146,10 +146,6 @@ impl Vitality {
     pub(super) fn cut(&mut self) {
         self.lost = true;
         self.unanswered = self.unanswered.max(1);
-    }
-
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost
     }
 
     /// Whether the peer still agrees to receive here.
