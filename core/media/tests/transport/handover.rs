@@ -77,3 +77,34 @@ fn a_dead_path_is_told_within_two_seconds_and_a_restart_over_another_repairs_it(
         assert!(!phone.failed());
     }
 }
+
+#[test]
+fn the_handover_itself_takes_little_more_than_two_round_trips() {
+    let mut times = Vec::new();
+    for seed in 0..6 {
+        let plan = Plan {
+            jitter_ms: 10,
+            loss_percent: 10,
+            ..Plan::default()
+        };
+        let mut call = Call::up(700 + seed, plan);
+        call.run(ms(3000));
+        let began = call.elapsed();
+        call.add_socket(BOB, "198.51.100.4:7000".parse().unwrap(), 1);
+        let wifi = call.phones[BOB].sockets[0];
+        call.phones[BOB].session.leave_socket(wifi);
+        call.restart(BOB);
+        call.run(ms(3000));
+        for phone in &call.phones {
+            let changed = phone.when(|e| *e == TransportEvent::PathChanged).unwrap();
+            times.push(changed - began);
+            assert!(!phone.failed());
+        }
+    }
+    times.sort_unstable();
+    println!(
+        "handover at 10 % loss: median {} max {} ms",
+        times[6], times[11]
+    );
+    assert!(times[6] <= 300 && times[11] <= 800, "{times:?}");
+}

@@ -464,3 +464,64 @@ fn credentials_and_generations_that_do_not_fit_are_refused() {
         Err(IceFault::Credentials)
     );
 }
+
+#[test]
+fn a_lite_peer_only_answers_and_we_lead_though_it_offered() {
+    use rtc_stun::fingerprint::FINGERPRINT;
+    use rtc_stun::integrity::MessageIntegrity;
+    use rtc_stun::message::{BINDING_SUCCESS, Message};
+    use rtc_stun::xoraddr::XorMappedAddress;
+
+    let start = origin();
+    let mut entropy = SeededEntropy::new(15);
+    let mut link = IceLink::new(start, IceConfig::default(), false, &mut entropy).unwrap();
+    let own = at(ALICE, 4000);
+    link.add_local(own, host(own, Component::Rtp));
+    let password = "0123456789012345678901";
+    let remote = IceDescription {
+        username_fragment: "lite".to_owned(),
+        password: Pii::new(password.to_owned()),
+        candidates: vec!["1 1 udp 2130706431 198.51.100.7 4000 typ host".to_owned()],
+        lite: true,
+        ..IceDescription::default()
+    };
+    link.agree(start, &remote, false).unwrap();
+    let provider = rtc_crypto::default_provider().unwrap();
+    let mut nominated = false;
+    for step in 0..20 {
+        let now = start + ms(step * 20);
+        link.handle_timeout(now);
+        while let Some((path, bytes)) = link.poll_transmit(now) {
+            let check = Check::parse(&bytes).unwrap();
+            assert_eq!(check.class, Class::Request);
+            assert_eq!(check.fragments().unwrap().0, "lite");
+            nominated |= check.nominates;
+            let raw = check.authentic(password, provider.crypto()).unwrap();
+            let mut request = Message {
+                raw,
+                ..Message::default()
+            };
+            request.decode().unwrap();
+            let mut answer = Message::new();
+            let integrity = MessageIntegrity::new_short_term_integrity_with_provider(
+                password.to_owned(),
+                provider.crypto(),
+            );
+            let (ip, port) = (own.ip(), own.port());
+            let built = answer.build(&[
+                Box::new(request),
+                Box::new(BINDING_SUCCESS),
+                Box::new(XorMappedAddress { ip, port }),
+                Box::new(integrity),
+                Box::new(FINGERPRINT),
+            ]);
+            built.unwrap();
+            assert!(link.handle(now, path, &answer.raw));
+        }
+    }
+    assert!(nominated);
+    let events: Vec<_> = std::iter::from_fn(|| link.poll_event()).collect();
+    assert_eq!(events, [IceEvent::FirstPath, IceEvent::Connected]);
+    let path = link.path(start + ms(400), Component::Rtp).unwrap();
+    assert_eq!(path.remote, at([198, 51, 100, 7], 4000));
+}
