@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tandem_engine::phone::{PhoneError, SipAccount};
 use tandem_engine::{AccountState, Engine, EngineError, Event, EventStream, TransportKind};
+use tandem_types::media::MediaSecurity;
 use tandem_types::{AccountId, Pii};
 
-use crate::args::{AccountArgs, TransportArg};
+use crate::args::{AccountArgs, EncryptionArg, TransportArg};
 use crate::exit::{Exit, registration_token};
 use crate::report::Report;
 use crate::{Failure, signals};
@@ -116,6 +117,12 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         TransportArg::Udp => TransportKind::Udp,
         TransportArg::Tcp => TransportKind::Tcp,
     };
+    let media_security = match args.encryption {
+        Some(EncryptionArg::Required) => MediaSecurity::Required,
+        Some(EncryptionArg::Preferred) => MediaSecurity::Preferred,
+        Some(EncryptionArg::Off) => MediaSecurity::PlainAllowed,
+        None => SipAccount::MEDIA_SECURITY,
+    };
     let Some(address) = &args.account else {
         let anywhere: IpAddr = if target.is_some_and(is_ipv6) {
             Ipv6Addr::UNSPECIFIED.into()
@@ -123,7 +130,11 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
             Ipv4Addr::UNSPECIFIED.into()
         };
         let anywhere = SocketAddr::new(anywhere, 0);
-        return Ok(SipAccount::direct(args.bind.unwrap_or(anywhere), transport));
+        let direct = SipAccount::direct(args.bind.unwrap_or(anywhere), transport);
+        return Ok(SipAccount {
+            media_security,
+            ..direct
+        });
     };
     let address = if address.contains(':') {
         address.clone()
@@ -150,6 +161,7 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         transport,
         bind: args.bind,
         expires: Duration::from_secs(u64::from(args.expires)),
+        media_security,
     })
 }
 

@@ -134,6 +134,9 @@ pub struct AccountArgs {
     /// How to reach the server
     #[arg(long, value_enum, default_value_t = TransportArg::Udp)]
     pub transport: TransportArg,
+    /// Whether sound has to be encrypted
+    #[arg(long, value_enum)]
+    pub encryption: Option<EncryptionArg>,
     /// Own address, IP or IP:PORT (default: the one that leads to the server)
     #[arg(long, value_name = "ADDRESS", value_parser = bind_address)]
     pub bind: Option<SocketAddr>,
@@ -149,6 +152,17 @@ pub enum TransportArg {
     Udp,
     /// A stream
     Tcp,
+}
+
+/// Whether sound has to be encrypted.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum EncryptionArg {
+    /// No call without, in or out
+    Required,
+    /// Wherever the far end can
+    Preferred,
+    /// Only where the far end insists
+    Off,
 }
 
 /// What to send and where to put what is heard.

@@ -435,7 +435,9 @@ a=fmtp:96 max-fs=3600
     assert_eq!(attributes(&answer, 2), ["rtpmap:96 VP8/90000"]);
 
     // Bob's own later offer keeps all three in place, and the protocol that was agreed.
-    let reoffer = bob.offer(&hold(&bobs)).unwrap();
+    let mut later = hold(&bobs);
+    later.streams[0].transport.as_mut().unwrap().feedback = true;
+    let reoffer = bob.offer(&later).unwrap();
     assert_eq!(m_lines(&reoffer), m_lines(&answer));
     assert_eq!(reoffer.origin.version, "2");
 }

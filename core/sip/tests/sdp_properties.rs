@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use tandem_sip::sdp::{Origin, SdpSession, SessionDescription, from_media, to_media};
+use tandem_sip::sdp::{
+    Origin, SdpSession, SessionDescription, from_media, parse_fragment, print_fragment, to_media,
+};
 use tandem_types::media::{
     Codec, DtlsSetup, Fingerprint, IceDescription, SdesKey, Security, Stream, StreamKind,
     TransportDescription,
@@ -199,11 +201,13 @@ fn description() -> impl Strategy<Value = MediaDescription> {
         .prop_flat_map(|lite| (vec(stream(lite), 0..5), vec(0..3_usize, 5)))
         .prop_map(|(mut streams, group_of)| {
             let mut groups = vec![Vec::new(); 3];
-            for (index, stream) in streams.iter_mut().enumerate() {
+            for ((index, stream), group) in streams.iter_mut().enumerate().zip(group_of) {
                 let Some(mid) = &mut stream.mid else { continue };
                 mid.push_str(&index.to_string());
-                if stream.transport.is_some() {
-                    groups[group_of[index]].push(mid.clone());
+                if stream.transport.is_some()
+                    && let Some(group) = groups.get_mut(group)
+                {
+                    group.push(mid.clone());
                 }
             }
             // The last third stays alone.
@@ -308,6 +312,7 @@ proptest! {
     #[test]
     fn no_bytes_panic(bytes in vec(any::<u8>(), 0..2000)) {
         exercise(&bytes);
+        let _ = parse_fragment(&bytes);
         let mut text = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n".to_vec();
         text.extend_from_slice(&bytes);
         exercise(&text);
@@ -316,6 +321,11 @@ proptest! {
     #[test]
     fn nothing_that_looks_like_sdp_panics(text in nearly_sdp()) {
         exercise(text.as_bytes());
+        // A fragment of what is read is written so that it reads the same.
+        if let Ok(updates) = parse_fragment(text.as_bytes()) {
+            let again = parse_fragment(print_fragment(&updates).as_bytes());
+            prop_assert_eq!(again.unwrap(), updates);
+        }
     }
 
     #[test]

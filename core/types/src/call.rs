@@ -49,6 +49,8 @@ pub enum EndReason {
     Cancelled,
     /// The callee said no.
     Declined,
+    /// The account takes encrypted calls only, and the far end, or this device, cannot encrypt this one.
+    EncryptionRequired,
     /// Something broke inside this app; the log has more.
     InternalError,
     /// The app was killed while the call was up (found at the next start).
@@ -75,11 +77,12 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::AnsweredElsewhere,
         Self::Busy,
         Self::Cancelled,
         Self::Declined,
+        Self::EncryptionRequired,
         Self::InternalError,
         Self::Interrupted,
         Self::MediaIncompatible,
@@ -100,6 +103,7 @@ impl EndReason {
             Self::Busy => "busy",
             Self::Cancelled => "cancelled",
             Self::Declined => "declined",
+            Self::EncryptionRequired => "encryption-required",
             Self::InternalError => "internal-error",
             Self::Interrupted => "interrupted",
             Self::MediaIncompatible => "media-incompatible",
@@ -122,6 +126,7 @@ impl EndReason {
             | Self::Busy
             | Self::Cancelled
             | Self::Declined
+            | Self::EncryptionRequired
             | Self::InternalError
             | Self::Interrupted
             | Self::MediaIncompatible
@@ -142,6 +147,7 @@ impl fmt::Display for EndReason {
             Self::Busy => "busy",
             Self::Cancelled => "cancelled before an answer",
             Self::Declined => "declined",
+            Self::EncryptionRequired => "the call could not be encrypted",
             Self::InternalError => "an internal error",
             Self::Interrupted => "the app was closed during the call",
             Self::MediaIncompatible => "no common codec or transport",

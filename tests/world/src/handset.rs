@@ -14,6 +14,7 @@ use tandem_media::{Capabilities, Datagram, Frame};
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::message::Host;
 use tandem_sip::transaction::{Destination, Hop, TransportError};
+use tandem_types::media::{Fingerprint, MediaSecurity};
 use tandem_types::{AccountId, CallId, EndReason, Entropy, Pii, SeededEntropy};
 
 use crate::net::{Node, Transmit};
@@ -59,6 +60,10 @@ pub struct Setup {
     pub call: CallConfig,
     /// What its media can do.
     pub media: Capabilities,
+    /// What its account asks of the protection of sound.
+    pub media_security: MediaSecurity,
+    /// The certificate it names for DTLS.
+    pub certificate: Option<Fingerprint>,
     /// The pitch of its owner's voice, Hz; 0 is somebody silent.
     pub voice: f32,
 }
@@ -72,6 +77,7 @@ impl Handset {
             user_agent: "Tandem/test".into(),
             instance_id: "urn:uuid:00000000-0000-4000-8000-000000000001".into(),
             max_calls: 4,
+            certificate: setup.certificate,
         };
         let fresh =
             move || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(entropy.next_u64())) };
@@ -85,6 +91,7 @@ impl Handset {
             transport: TransportKind::Udp,
             bind: None,
             expires: Duration::from_secs(120),
+            media_security: setup.media_security,
         };
         let local = LocalAddresses {
             udp: Some(SocketAddr::new(setup.ip, SIP_PORT)),

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tandem_engine::{CallConfig, Command};
 use tandem_media::Capabilities;
+use tandem_types::media::MediaSecurity;
 use tandem_types::{CallId, Entropy};
 
 use crate::handset::{Handset, Setup};
@@ -86,6 +87,8 @@ impl Town {
             password: Some(format!("secret-{name}")),
             call: CallConfig::default(),
             media: Capabilities::default(),
+            media_security: MediaSecurity::PlainAllowed,
+            certificate: None,
             // A voice of one's own, so that an ear knows whom it hears.
             voice: 300.0 + 100.0 * f32::from(self.next_ip),
         };

@@ -15,7 +15,8 @@ use crate::{CallDirection, LegCommand};
 const fn falls_back(reason: EndReason) -> bool {
     matches!(
         reason,
-        EndReason::InternalError
+        EndReason::EncryptionRequired
+            | EndReason::InternalError
             | EndReason::MediaIncompatible
             | EndReason::NetworkLost
             | EndReason::NotAuthorised

@@ -154,6 +154,7 @@ impl Engine {
             user_agent: config.user_agent,
             instance_id,
             max_calls: config.max_calls,
+            certificate: None,
         };
         let phone = Phone::new(
             phone_config,

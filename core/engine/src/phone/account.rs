@@ -10,6 +10,7 @@ use tandem_sip::agent::{
 use tandem_sip::digest::Credentials;
 use tandem_sip::message::{Host, NameAddr, SipUri, Uri};
 use tandem_sip::transaction::TransportKind;
+use tandem_types::media::MediaSecurity;
 use tandem_types::{Address, CallId, Pii};
 
 use crate::AccountState;
@@ -36,9 +37,14 @@ pub struct SipAccount {
     pub bind: Option<SocketAddr>,
     /// Registration lifetime to ask for.
     pub expires: Duration,
+    /// What it asks of the protection of its calls' media.
+    pub media_security: MediaSecurity,
 }
 
 impl SipAccount {
+    /// What [`SipAccount::media_security`] is where nobody says otherwise.
+    pub const MEDIA_SECURITY: MediaSecurity = MediaSecurity::PlainAllowed;
+
     /// An account at the server its address names; `alice@example.org` is `sip:alice@example.org`.
     pub fn new(address: &str, password: Option<String>) -> Self {
         let address = match address.trim() {
@@ -57,6 +63,7 @@ impl SipAccount {
             transport: TransportKind::Udp,
             bind: None,
             expires: EXPIRES,
+            media_security: Self::MEDIA_SECURITY,
         }
     }
 
@@ -108,6 +115,7 @@ impl SipAccount {
             transport,
             bind: Some(bind),
             expires: EXPIRES,
+            media_security: Self::MEDIA_SECURITY,
         }
     }
 }
@@ -143,6 +151,8 @@ pub(super) struct Slot {
     pub(super) address: Pii<String>,
     /// The server part of the account, for targets that name none; `None` where there is no server.
     pub(super) domain: Option<String>,
+    /// What it asks of its calls' media.
+    pub(super) media_security: MediaSecurity,
 }
 
 impl Slot {

@@ -53,6 +53,7 @@ impl Phone {
             state: AccountState::Offline,
             address,
             domain,
+            media_security: account.media_security,
         };
         let state = slot.resting_state();
         desk.accounts.insert(id, slot);
@@ -197,6 +198,7 @@ mod tests {
             user_agent: String::new(),
             instance_id: String::new(),
             max_calls: 2,
+            certificate: None,
         };
         let fresh = || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(1)) };
         let mut phone = Phone::new(config, fresh, now, UnixMillis(0));

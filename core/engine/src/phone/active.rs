@@ -1,11 +1,11 @@
 //! One call: its machine, its leg's session, its media, and the picture a screen has of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use tandem_call::{Call, CallDirection, HoldWish, LegEvent, Output as CallOutput};
 use tandem_media::io::{AudioSink, AudioSource};
-use tandem_media::{MediaSession, Negotiated};
+use tandem_media::{MediaSession, Negotiated, Protection};
 use tandem_sip::agent::SessionId;
 use tandem_sip::message::Uri;
 use tandem_store::{NewCall, UnixMillis};
@@ -74,6 +74,12 @@ pub(super) struct ActiveCall {
     /// Their offer that waits for ours.
     pub(super) their_offer: Option<MediaDescription>,
     pub(super) negotiated: Option<Negotiated>,
+    /// What else to offer should the far end refuse.
+    pub(super) protections: VecDeque<Protection>,
+    /// The far end took the call, and was offered another protection before it counts.
+    pub(super) accept_waits: bool,
+    /// The least protection the call ever had.
+    pub(super) weakest: Option<Encryption>,
     /// What the far end was told last: that this side holds, or not.
     pub(super) holding: bool,
     /// Whether the microphone is closed because this side holds or wants to.
@@ -220,6 +226,9 @@ impl ActiveCall {
             asked_offer: None,
             their_offer: None,
             negotiated: None,
+            protections: VecDeque::new(),
+            accept_waits: false,
+            weakest: None,
             holding: false,
             quiet: false,
             hold_in_flight: false,

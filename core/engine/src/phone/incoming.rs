@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use tandem_media::{LocalTransport, negotiate};
+use tandem_media::{NegotiateError, negotiate};
 use tandem_sip::agent::{Incoming, SessionId};
 use tandem_sip::message::{NameAddr, StatusCode};
 use tandem_types::media::Direction;
@@ -25,8 +25,9 @@ impl Phone {
             return;
         }
         let offer = incoming.offer.clone();
-        if let Some(status) = offer.as_ref().and_then(|offer| self.unacceptable(offer)) {
-            self.refuse(now, account, session, status);
+        let problem = self.problem_with(account, offer.as_ref());
+        if problem.is_some_and(|problem| problem != NegotiateError::EncryptionRequired) {
+            self.refuse(now, account, session, StatusCode::NOT_ACCEPTABLE_HERE);
             return;
         }
         let Ok(slot) = self.desk.slot(account) else {
@@ -42,6 +43,12 @@ impl Phone {
         let mut call = ActiveCall::incoming(now, call_id, leg, account, peer, session, offer, desk);
         call.set_peer_name(name);
         desk.log(LogEntry::Begin(call.new_row()));
+        if problem.is_some() {
+            // Nothing rings; the history says why somebody could not get through.
+            call.finish(now, EndReason::EncryptionRequired, desk);
+            self.refuse(now, account, session, StatusCode::NOT_ACCEPTABLE_HERE);
+            return;
+        }
         if self.calls.len() >= desk.config.max_calls {
             // Nothing rings, but whoever called is in the history.
             call.finish(now, EndReason::Busy, desk);
@@ -65,14 +72,23 @@ impl Phone {
         }
     }
 
-    /// The status an offer nobody here could ever accept is refused with, before anything rings.
-    fn unacceptable(&self, offer: &MediaDescription) -> Option<StatusCode> {
+    /// Why nobody here could ever accept an offer, or make one, before anything rings.
+    fn problem_with(
+        &self,
+        account: AccountId,
+        offer: Option<&MediaDescription>,
+    ) -> Option<NegotiateError> {
         let nowhere = (std::net::Ipv4Addr::UNSPECIFIED, 0).into();
-        let local = LocalTransport::plain(nowhere, nowhere);
-        let capabilities = &self.desk.config.media;
-        match negotiate::answer(offer, capabilities, &local, Direction::SendRecv, None) {
-            Ok(_) => None,
-            Err(_) => Some(StatusCode::NOT_ACCEPTABLE_HERE),
+        let local = self.desk.local_transport(nowhere, nowhere);
+        let capabilities = self.desk.capabilities(account);
+        match offer {
+            Some(offer) => {
+                let both = Direction::SendRecv;
+                negotiate::answer(offer, &capabilities, &local, both, None).err()
+            }
+            None => negotiate::protections(&capabilities, &local)
+                .is_empty()
+                .then_some(NegotiateError::EncryptionRequired),
         }
     }
 }

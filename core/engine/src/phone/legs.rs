@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tandem_call::{HoldRefusal, LegCommand, LegEvent, RejectReason};
-use tandem_media::{Protection, negotiate};
+use tandem_media::negotiate;
 use tandem_sip::agent::{AgentError, SessionId, UserAgent};
 use tandem_sip::message::{Reason, StatusCode};
 use tandem_types::media::Direction;
@@ -61,25 +61,18 @@ impl ActiveCall {
     }
 
     fn dial(&mut self, now: Instant, desk: &mut Desk) {
-        let (Some(local), Some(target)) = (self.local_transport(), self.target.clone()) else {
-            self.leg_event(
-                now,
-                LegEvent::Ended {
-                    reason: COULD_NOT_BEGIN,
-                },
-            );
-            return;
-        };
-        let offer = negotiate::offer(
-            &desk.config.media,
-            &local,
-            Protection::Plain,
-            Direction::SendRecv,
-        );
+        match self.first_offer(desk) {
+            Ok(offer) => self.invite(now, offer, desk),
+            Err(reason) => self.leg_event(now, LegEvent::Ended { reason }),
+        }
+    }
+
+    /// Sends an INVITE with `offer`: the first, or another one after a refusal.
+    pub(super) fn invite(&mut self, now: Instant, offer: MediaDescription, desk: &mut Desk) {
         self.our_offer = Some(offer.clone());
         self.local = Some(offer.clone());
         self.listen(now, &offer);
-        let Ok(slot) = desk.slot(self.account) else {
+        let (Some(target), Ok(slot)) = (self.target.clone(), desk.slot(self.account)) else {
             self.leg_event(
                 now,
                 LegEvent::Ended {
@@ -107,44 +100,27 @@ impl ActiveCall {
 
     /// Answers the INVITE: with an answer to its offer, or with our offer if it had none.
     fn accept(&mut self, now: Instant, desk: &mut Desk) {
-        let Some(local) = self.local_transport() else {
-            return;
-        };
-        let description = match self.their_offer.take() {
-            Some(offer) => {
-                match negotiate::answer(
-                    &offer,
-                    &desk.config.media,
-                    &local,
-                    Direction::SendRecv,
-                    None,
-                ) {
-                    Ok((answer, negotiated)) => {
-                        self.start_media(now, negotiated);
-                        answer
-                    }
-                    Err(error) => {
-                        tracing::warn!(call = %self.id(), %error, "offer no longer acceptable");
-                        self.verdict = Some(EndReason::MediaIncompatible);
-                        let status = StatusCode::NOT_ACCEPTABLE_HERE;
-                        let _ = self
-                            .with_agent(desk, |agent, session| agent.reject(now, session, status));
-                        return;
-                    }
-                }
-            }
+        let described = match self.their_offer.take() {
+            Some(offer) => self.answer_offer(now, &offer, desk),
             None => {
-                let offer = negotiate::offer(
-                    &desk.config.media,
-                    &local,
-                    Protection::Plain,
-                    Direction::SendRecv,
-                );
-                self.asked_offer = Some(offer.clone());
-                self.listen(now, &offer);
-                offer
+                let ours = self.first_offer(desk);
+                // Its ACK has the answer.
+                self.asked_offer = ours.as_ref().ok().cloned();
+                ours
             }
         };
+        let description = match described {
+            Ok(description) => description,
+            Err(reason) => {
+                self.verdict = Some(reason);
+                let status = StatusCode::NOT_ACCEPTABLE_HERE;
+                let _ = self.with_agent(desk, |agent, session| agent.reject(now, session, status));
+                return;
+            }
+        };
+        if self.asked_offer.is_some() {
+            self.listen(now, &description);
+        }
         self.local = Some(description.clone());
         let answered = self.with_agent(desk, |agent, session| {
             agent.answer(now, session, description)
@@ -179,6 +155,27 @@ impl ActiveCall {
                 self.keys_refused = true;
             }
             None => self.keys_refused = true,
+        }
+    }
+
+    fn answer_offer(
+        &mut self,
+        now: Instant,
+        offer: &MediaDescription,
+        desk: &Desk,
+    ) -> Result<MediaDescription, EndReason> {
+        let local = self.local_transport(desk).ok_or(COULD_NOT_BEGIN)?;
+        let capabilities = desk.capabilities(self.account);
+        let both = Direction::SendRecv;
+        match negotiate::answer(offer, &capabilities, &local, both, None) {
+            Ok((answer, negotiated)) => {
+                self.start_media(now, negotiated);
+                Ok(answer)
+            }
+            Err(error) => {
+                tracing::warn!(call = %self.id(), %error, "offer no longer acceptable");
+                Err(self.reason_of_failure(error, desk))
+            }
         }
     }
 
@@ -223,12 +220,12 @@ impl ActiveCall {
     }
 
     pub(super) fn later_offer(&self, hold: bool, desk: &Desk) -> Option<MediaDescription> {
-        let local = self.local_transport()?;
+        let local = self.local_transport(desk)?;
         let direction = Direction::of(true, !hold);
         let previous = self.local.as_ref()?;
         Some(negotiate::reoffer(
             previous,
-            &desk.config.media,
+            &desk.capabilities(self.account),
             &local,
             self.negotiated.as_ref(),
             direction,
@@ -275,7 +272,9 @@ mod fault {
 fn far_end_reason(reason: EndReason) -> Option<Reason> {
     let (cause, text) = match reason {
         EndReason::AnsweredElsewhere => (200, "Call completed elsewhere"),
-        EndReason::MediaIncompatible => (488, "Not Acceptable Here"),
+        EndReason::MediaIncompatible | EndReason::EncryptionRequired => {
+            (488, "Not Acceptable Here")
+        }
         EndReason::NetworkLost => (408, "Media lost"),
         EndReason::InternalError => (500, "Internal error"),
         // The request itself says the rest.

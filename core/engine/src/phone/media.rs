@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use tandem_call::LegEvent;
 use tandem_media::io::{NullSink, Silence};
 use tandem_media::{
-    Component, LocalSocket, LocalTransport, MediaEvent, MediaSession, Negotiated,
+    Component, LocalSocket, MediaEvent, MediaSession, NegotiateError, Negotiated,
     Output as MediaOutput, SessionConfig, TransportConfig,
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::{Direction, StreamKind};
-use tandem_types::{EndReason, MediaDescription, MediaKind};
+use tandem_types::{MediaDescription, MediaKind};
 
 use super::active::{ActiveCall, Liveness, Waiting};
 use super::desk::Desk;
@@ -111,11 +111,6 @@ impl ActiveCall {
         self.take_media_outputs(now, desk);
     }
 
-    pub(super) fn local_transport(&self) -> Option<LocalTransport> {
-        let ports = self.ports?;
-        Some(LocalTransport::plain(ports.rtp, ports.rtcp))
-    }
-
     /// From now on plays what `offer`, ours, allows to come before its answer (RFC 3264 §5.1).
     pub(super) fn listen(&mut self, now: Instant, offer: &MediaDescription) {
         if let Some(media) = &mut self.media {
@@ -125,6 +120,11 @@ impl ActiveCall {
 
     /// Begins, or changes, what flows.
     pub(super) fn start_media(&mut self, now: Instant, negotiated: Negotiated) {
+        let encryption = negotiated.encryption();
+        self.weakest = Some(
+            self.weakest
+                .map_or(encryption, |before| before.min(encryption)),
+        );
         self.negotiated = Some(negotiated);
         self.apply_direction(now);
     }
@@ -268,8 +268,8 @@ impl ActiveCall {
     }
 
     /// The call cannot go on with what the far end wants of its media.
-    pub(super) fn give_up_media(&mut self, now: Instant, desk: &mut Desk) {
-        self.verdict = Some(EndReason::MediaIncompatible);
+    pub(super) fn give_up_media(&mut self, now: Instant, error: NegotiateError, desk: &mut Desk) {
+        self.verdict = Some(self.reason_of_failure(error, desk));
         let _ = self.with_agent(desk, |agent, session| agent.hang_up(now, session, None));
     }
 }

@@ -20,6 +20,7 @@ mod inputs;
 mod legs;
 mod media;
 mod output;
+mod protection;
 mod signals;
 mod telling;
 
@@ -34,6 +35,7 @@ use tandem_media::io::{AudioSink, AudioSource};
 use tandem_sip::agent::{SessionId, UserAgent};
 use tandem_sip::message::Uri;
 use tandem_store::UnixMillis;
+use tandem_types::media::Fingerprint;
 use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId};
 
 pub use account::{AccountError, SipAccount};
@@ -55,6 +57,8 @@ pub struct PhoneConfig {
     pub instance_id: String,
     /// Calls at one time; more are refused as busy.
     pub max_calls: usize,
+    /// The certificate of DTLS, as far as others learn of it. `None`: this phone cannot do DTLS.
+    pub certificate: Option<Fingerprint>,
 }
 
 /// Where a call's sound comes from and goes to.

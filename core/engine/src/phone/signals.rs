@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use tandem_call::{HoldRefusal, LegEvent};
-use tandem_media::{Negotiated, negotiate};
+use tandem_media::{NegotiateError, Negotiated, negotiate};
 use tandem_sip::agent::{
     Event as AgentEvent, Output as AgentOutput, RegistrationEvent, SessionEnd,
 };
@@ -82,9 +82,9 @@ impl ActiveCall {
             }
             AgentEvent::Updated { offer, .. } => self.take_update(now, offer, desk),
             AgentEvent::UpdateAccepted { answer, .. } => {
-                self.take_update_answer(now, answer.as_ref());
+                self.take_update_answer(now, answer.as_ref(), desk);
             }
-            AgentEvent::UpdateRejected { .. } => self.take_update_refusal(now),
+            AgentEvent::UpdateRejected { .. } => self.take_update_refusal(now, desk),
             AgentEvent::Dtmf { digit, .. } => {
                 desk.tell(Event::Dtmf {
                     call: self.id().clone(),
@@ -93,8 +93,14 @@ impl ActiveCall {
             }
             AgentEvent::Alive { .. } => self.note_alive(now),
             AgentEvent::Ended { cause, .. } => {
-                let reason = self.verdict.unwrap_or_else(|| self.reason_of(&cause));
                 self.session = None;
+                if self.dials_again(now, &cause, desk) {
+                    return;
+                }
+                let reason = self.verdict.unwrap_or_else(|| {
+                    let reason = self.reason_of(&cause);
+                    self.reason_of_refusal(reason, desk)
+                });
                 self.leg_event(now, LegEvent::Ended { reason });
             }
             _ => {}
@@ -128,7 +134,8 @@ impl ActiveCall {
             return;
         };
         // Each fork that answers early takes over the ear; the accept decides in the end.
-        if self.negotiate_answer(now, self.our_offer.clone().as_ref(), answer) {
+        let offer = self.our_offer.clone();
+        if self.negotiate_answer(now, offer.as_ref(), answer).is_ok() {
             self.attach_sink();
             self.leg_event(now, LegEvent::EarlyMedia);
         }
@@ -136,12 +143,27 @@ impl ActiveCall {
 
     fn take_accept(&mut self, now: Instant, answer: Option<&MediaDescription>, desk: &mut Desk) {
         let offer = self.our_offer.take();
-        let agreed = answer.is_some_and(|it| self.negotiate_answer(now, offer.as_ref(), it));
-        let Some(answer) = answer.filter(|_| agreed) else {
-            // The dialog stands: it has to be taken down, and the caller told why.
-            self.give_up_media(now, desk);
-            return;
+        let agreed = match answer {
+            Some(answer) => self
+                .negotiate_answer(now, offer.as_ref(), answer)
+                .map(|()| answer),
+            None => Err(NegotiateError::Mismatch),
         };
+        match agreed {
+            Ok(answer) => self.count_accept(now, answer),
+            Err(error) => {
+                let again =
+                    offer.is_some_and(|refused| self.offers_again(now, &refused, error, desk));
+                if !again {
+                    // The dialog stands: it has to be taken down, and the caller told why.
+                    self.give_up_media(now, error, desk);
+                }
+            }
+        }
+    }
+
+    /// Both sides said yes, to each other and to the sound.
+    fn count_accept(&mut self, now: Instant, answer: &MediaDescription) {
         self.leg_event(now, LegEvent::Accepted);
         self.leg_event(now, LegEvent::TransportConnected);
         self.note_remote_hold(now, answer);
@@ -153,17 +175,23 @@ impl ActiveCall {
         answer: Option<&MediaDescription>,
         desk: &mut Desk,
     ) {
-        let offer = self.asked_offer.take();
-        match (offer, answer) {
-            (Some(offer), Some(answer)) if self.negotiate_answer(now, Some(&offer), answer) => {
-                self.leg_event(now, LegEvent::TransportConnected);
-                self.note_remote_hold(now, answer);
-            }
-            // The answer was in the 200.
-            (None, _) => {}
-            (Some(_), _) => {
-                self.give_up_media(now, desk);
-                return;
+        // Without one, the answer was in the 200.
+        if let Some(offer) = self.asked_offer.take() {
+            let agreed = match answer {
+                Some(answer) => self
+                    .negotiate_answer(now, Some(&offer), answer)
+                    .map(|()| answer),
+                None => Err(NegotiateError::Mismatch),
+            };
+            match agreed {
+                Ok(answer) => {
+                    self.leg_event(now, LegEvent::TransportConnected);
+                    self.note_remote_hold(now, answer);
+                }
+                Err(error) => {
+                    self.give_up_media(now, error, desk);
+                    return;
+                }
             }
         }
         self.leg_event(now, LegEvent::AnswerConfirmed);
@@ -211,27 +239,36 @@ impl ActiveCall {
         desk: &Desk,
     ) -> Option<(MediaDescription, Option<Negotiated>)> {
         let wish = Direction::of(true, !self.holding);
-        let local = self.local_transport()?;
-        let answered = negotiate::answer(
-            offer,
-            &desk.config.media,
-            &local,
-            wish,
-            self.negotiated.as_ref(),
-        );
+        let local = self.local_transport(desk)?;
+        let capabilities = desk.capabilities(self.account);
+        let answered =
+            negotiate::answer(offer, &capabilities, &local, wish, self.negotiated.as_ref());
         let (answer, negotiated) = answered.ok()?;
         Some((answer, Some(negotiated)))
     }
 
-    fn take_update_answer(&mut self, now: Instant, answer: Option<&MediaDescription>) {
+    fn take_update_answer(
+        &mut self,
+        now: Instant,
+        answer: Option<&MediaDescription>,
+        desk: &mut Desk,
+    ) {
         let Some(answer) = answer else {
             return;
         };
+        if std::mem::take(&mut self.accept_waits) {
+            let offer = self.our_offer.take();
+            match self.negotiate_answer(now, offer.as_ref(), answer) {
+                Ok(()) => self.count_accept(now, answer),
+                Err(error) => self.give_up_media(now, error, desk),
+            }
+            return;
+        }
         // What it asked for came first: a change of ours waits until that is settled.
         let asked = self.asked_offer.take();
         let ours = asked.is_none();
         let offer = asked.or_else(|| self.our_offer.take());
-        if self.negotiate_answer(now, offer.as_ref(), answer) {
+        if self.negotiate_answer(now, offer.as_ref(), answer).is_ok() {
             self.note_remote_hold(now, answer);
         } else {
             tracing::warn!(call = %self.id(), "the far end's answer does not fit; media stays as it was");
@@ -246,7 +283,11 @@ impl ActiveCall {
         }
     }
 
-    fn take_update_refusal(&mut self, now: Instant) {
+    fn take_update_refusal(&mut self, now: Instant, desk: &mut Desk) {
+        if std::mem::take(&mut self.accept_waits) {
+            self.give_up_media(now, NegotiateError::Rejected, desk);
+            return;
+        }
         if self.asked_offer.take().is_some() {
             // It asked for an offer and never answered it; a change of ours still waits.
             return;
@@ -266,26 +307,18 @@ impl ActiveCall {
         }
     }
 
-    /// Takes an answer to an offer of ours. False if it does not fit.
+    /// Takes an answer to an offer of ours.
     fn negotiate_answer(
         &mut self,
         now: Instant,
         offer: Option<&MediaDescription>,
         answer: &MediaDescription,
-    ) -> bool {
-        let Some(offer) = offer else {
-            return false;
-        };
-        match negotiate::accept(offer, answer, self.negotiated.as_ref()) {
-            Ok(negotiated) => {
-                self.start_media(now, negotiated);
-                true
-            }
-            Err(error) => {
-                tracing::warn!(call = %self.id(), %error, "answer refused");
-                false
-            }
-        }
+    ) -> Result<(), NegotiateError> {
+        let offer = offer.ok_or(NegotiateError::Mismatch)?;
+        let negotiated = negotiate::accept(offer, answer, self.negotiated.as_ref())
+            .inspect_err(|error| tracing::warn!(call = %self.id(), %error, "answer refused"))?;
+        self.start_media(now, negotiated);
+        Ok(())
     }
 }
 

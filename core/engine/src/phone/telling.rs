@@ -143,7 +143,8 @@ impl ActiveCall {
             reason,
             media: BTreeSet::from([MediaKind::Audio]),
             quality: self.snapshot.quality,
-            encryption: self.snapshot.encryption,
+            // Half a call in the clear is a call in the clear.
+            encryption: self.weakest.unwrap_or(self.snapshot.encryption),
             trust: Trust::Unverified,
             sender_device: None,
         };

@@ -503,3 +503,7 @@ fn rejected(stream: &Stream) -> Stream {
 #[cfg(test)]
 #[path = "negotiate_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "security_tests.rs"]
+mod security_tests;

@@ -143,7 +143,8 @@ fn keep_place(section: &mut MediaSection, before: &MediaSection, stream: Option<
     }
     match stream.and_then(live_transport) {
         Some(transport) => {
-            let fits = Profile::of(&before.protocol).is_some_and(|p| p.carries(transport));
+            let fits = Profile::of(&before.protocol)
+                .is_some_and(|p| p.carries(transport) && p.feedback == transport.feedback);
             if fits {
                 section.protocol.clone_from(&before.protocol);
             }

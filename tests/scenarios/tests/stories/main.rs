@@ -4,6 +4,7 @@
 mod bad_networks;
 mod basic_call;
 mod ear;
+mod encryption;
 mod history;
 mod hold_and_keys;
 mod no_call;

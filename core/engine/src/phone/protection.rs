@@ -1,0 +1,165 @@
+//! How a call's media is protected: what its account asks for, and the one more try when the far end wants it
+//! otherwise.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use tandem_media::{Capabilities, LocalTransport, NegotiateError, Protection, negotiate};
+use tandem_sip::agent::{EndKind, SessionEnd};
+use tandem_sip::transaction::TransportKind;
+use tandem_types::media::{Direction, MediaSecurity};
+use tandem_types::{AccountId, EndReason, MediaDescription};
+
+use super::active::ActiveCall;
+use super::desk::Desk;
+
+impl Desk {
+    /// What calls of an account can do, and may.
+    pub(super) fn capabilities(&self, account: AccountId) -> Capabilities {
+        let mut capabilities = self.config.media.clone();
+        if let Some(slot) = self.accounts.get(&account) {
+            capabilities.security = slot.media_security;
+            capabilities.signalling_is_secure = is_encrypted(slot.config.transport);
+        }
+        capabilities
+    }
+
+    /// A call's media at these addresses, with the keys of this phone.
+    pub(super) fn local_transport(&self, rtp: SocketAddr, rtcp: SocketAddr) -> LocalTransport {
+        LocalTransport {
+            fingerprint: self.config.certificate.clone(),
+            ..LocalTransport::plain(rtp, rtcp)
+        }
+    }
+
+    fn media_security(&self, account: AccountId) -> MediaSecurity {
+        self.accounts
+            .get(&account)
+            .map_or_else(MediaSecurity::default, |slot| slot.media_security)
+    }
+}
+
+impl ActiveCall {
+    /// What this call brings along for its media.
+    pub(super) fn local_transport(&self, desk: &Desk) -> Option<LocalTransport> {
+        let ports = self.ports?;
+        Some(desk.local_transport(ports.rtp, ports.rtcp))
+    }
+
+    /// The first offer of this call, as its account wants it. The error is for the screen: this side has not
+    /// what the account asks for.
+    pub(super) fn first_offer(&mut self, desk: &Desk) -> Result<MediaDescription, EndReason> {
+        let local = self.local_transport(desk).ok_or(super::COULD_NOT_BEGIN)?;
+        let capabilities = desk.capabilities(self.account);
+        self.protections = negotiate::protections(&capabilities, &local).into();
+        let protection = self
+            .protections
+            .pop_front()
+            .ok_or(EndReason::EncryptionRequired)?;
+        Ok(first(&capabilities, &local, protection))
+    }
+
+    /// Our INVITE was refused: whether the far end may take the same call under another protection, which is
+    /// then asked for.
+    pub(super) fn dials_again(
+        &mut self,
+        now: Instant,
+        cause: &SessionEnd,
+        desk: &mut Desk,
+    ) -> bool {
+        let refused_media = cause.kind == EndKind::Rejected
+            && cause
+                .status
+                .is_some_and(|status| matches!(status.code(), 488 | 606));
+        let wanted = self.verdict.is_none() && !self.machine.state().is_ending_or_ended();
+        if !refused_media || !wanted {
+            return false;
+        }
+        let Some(local) = self.local_transport(desk) else {
+            return false;
+        };
+        let Some(protection) = self.protections.pop_front() else {
+            return false;
+        };
+        tracing::info!(call = %self.id(), ?protection, "media refused; offered once more");
+        // What forks of the first try said is void.
+        self.negotiated = None;
+        let offer = first(&desk.capabilities(self.account), &local, protection);
+        self.invite(now, offer, desk);
+        true
+    }
+
+    /// The far end took our call without its sound, or not as protected as offered: whether the same session
+    /// is offered another protection. The accept counts when that is answered.
+    pub(super) fn offers_again(
+        &mut self,
+        now: Instant,
+        refused: &MediaDescription,
+        error: NegotiateError,
+        desk: &mut Desk,
+    ) -> bool {
+        match error {
+            NegotiateError::Rejected | NegotiateError::NotEncrypted => {}
+            _ => return false,
+        }
+        let Some(local) = self.local_transport(desk) else {
+            return false;
+        };
+        let Some(protection) = self.protections.pop_front() else {
+            return false;
+        };
+        let capabilities = desk.capabilities(self.account);
+        let both = Direction::SendRecv;
+        let offer = negotiate::offer_again(refused, &capabilities, &local, protection, both);
+        let asked = self.with_agent(desk, |agent, session| {
+            agent.reinvite(now, session, Some(offer.clone()))
+        });
+        if asked.is_err() {
+            return false;
+        }
+        tracing::info!(call = %self.id(), ?protection, "sound rejected; offered once more");
+        self.negotiated = None;
+        self.listen(now, &offer);
+        self.our_offer = Some(offer.clone());
+        self.local = Some(offer);
+        self.accept_waits = true;
+        true
+    }
+
+    /// What to show when an offer or answer came to nothing.
+    pub(super) fn reason_of_failure(&self, error: NegotiateError, desk: &Desk) -> EndReason {
+        let strict = desk.media_security(self.account) == MediaSecurity::Required;
+        match error {
+            NegotiateError::EncryptionRequired | NegotiateError::NotEncrypted => {
+                EndReason::EncryptionRequired
+            }
+            NegotiateError::Rejected if strict => EndReason::EncryptionRequired,
+            _ => EndReason::MediaIncompatible,
+        }
+    }
+
+    /// The same for a call of ours that was refused: a far end that turns down every protection which the
+    /// account allows would have taken a plain call, for all anybody can tell.
+    pub(super) fn reason_of_refusal(&self, reason: EndReason, desk: &Desk) -> EndReason {
+        let strict = desk.media_security(self.account) == MediaSecurity::Required;
+        if reason == EndReason::MediaIncompatible && self.target.is_some() && strict {
+            return EndReason::EncryptionRequired;
+        }
+        reason
+    }
+}
+
+fn first(
+    capabilities: &Capabilities,
+    local: &LocalTransport,
+    protection: Protection,
+) -> MediaDescription {
+    negotiate::offer(capabilities, local, protection, Direction::SendRecv)
+}
+
+/// Whether what is said over it can be read by those it passes.
+const fn is_encrypted(transport: TransportKind) -> bool {
+    match transport {
+        TransportKind::Udp | TransportKind::Tcp => false,
+    }
+}
