@@ -58,7 +58,7 @@ usage: cargo xtask COMMAND [OPTIONS]
   advisories DIR          renew the offline copy of the security advisories from a checkout of
                           the RustSec database
 
-Programs of other people (Asterisk, cargo-deny) are kept outside this checkout, in
+Programs of other people (Asterisk, JsSIP, cargo-deny) are kept outside this checkout, in
 $XDG_CACHE_HOME/tandem or ~/.cache/tandem; TANDEM_CACHE names another folder.
 ";
 

@@ -75,19 +75,51 @@ pub const SIPP: &[Need] = &[Need {
     what: "SIPp",
     present: || program("sipp").is_some(),
 }];
-/// Other people's DTLS.
-pub const DTLS: &[Need] = &[
+/// Other people's DTLS, beside OpenSSL's.
+pub const GNUTLS: &[Need] = &[Need {
+    package: "gnutls-bin",
+    what: "gnutls-serv and gnutls-cli, as DTLS peers",
+    present: || program("gnutls-serv").is_some() && program("gnutls-cli").is_some(),
+}];
+pub const OPENSSL: &[Need] = &[Need {
+    package: "openssl",
+    what: "openssl, which makes certificates and is a DTLS peer",
+    present: || program("openssl").is_some(),
+}];
+pub const KAMAILIO: &[Need] = &[
     Need {
-        package: "openssl",
-        what: "openssl, as a DTLS peer",
-        present: || program("openssl").is_some(),
+        package: "kamailio",
+        what: "the proxy Kamailio",
+        present: || program("kamailio").is_some(),
     },
     Need {
-        package: "gnutls-bin",
-        what: "gnutls-serv and gnutls-cli, as DTLS peers",
-        present: || program("gnutls-serv").is_some() && program("gnutls-cli").is_some(),
+        package: "kamailio-tls-modules",
+        what: "Kamailio's TLS",
+        present: || has_kamailio("tls"),
+    },
+    Need {
+        package: "kamailio-websocket-modules",
+        what: "Kamailio's WebSocket",
+        present: || has_kamailio("websocket"),
     },
 ];
+pub const CHROMIUM: &[Need] = &[
+    Need {
+        package: "chromium",
+        what: "the browser Chromium",
+        present: || program("chromium").is_some(),
+    },
+    Need {
+        package: "npm",
+        what: "npm, which fetches JsSIP",
+        present: || program("npm").is_some(),
+    },
+];
+pub const NAT: &[Need] = &[Need {
+    package: "nftables",
+    what: "nft, which makes a router of a network namespace",
+    present: || program("nft").is_some(),
+}];
 pub const TSHARK: &[Need] = &[Need {
     package: "tshark",
     what: "tshark, which reads captures",
@@ -151,12 +183,14 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
     ensure(BUILD)?;
     println!("this machine can build Tandem");
     if !arguments.is_empty() {
-        let peers = [NAMESPACE, BARESIP, SIPP, DTLS, TSHARK]
-            .into_iter()
-            .flatten();
-        ensure(peers)?;
+        let peers = [
+            NAMESPACE, BARESIP, SIPP, GNUTLS, TSHARK, OPENSSL, KAMAILIO, CHROMIUM, NAT,
+        ];
+        ensure(peers.into_iter().flatten())?;
         let asterisk = crate::peers::asterisk()?;
         println!("the peers are here; Asterisk is in {}", asterisk.display());
+        let jssip = crate::peers::jssip()?;
+        println!("JsSIP is in {}", jssip.display());
     }
     Ok(())
 }
@@ -254,6 +288,14 @@ fn install(packages: &[&str]) -> Result<(), String> {
 
 fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
+}
+
+fn has_kamailio(module: &str) -> bool {
+    let libraries = ["x86_64", "aarch64"].map(|machine| format!("/usr/lib/{machine}-linux-gnu"));
+    let mut files = libraries
+        .map(|library| format!("{library}/kamailio/modules/{module}.so"))
+        .into_iter();
+    files.any(|file| is_file(&file))
 }
 
 fn has_alsa() -> bool {

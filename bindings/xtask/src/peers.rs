@@ -1,8 +1,10 @@
-//! Asterisk, which Debian 12 does not have: taken from Debian's suite `sid` with everything it
+//! The peers that Debian 12 does not have.
+//!
+//! Asterisk is taken from Debian's suite `sid` with everything it
 //! depends on, the C library too, and unpacked into a folder of the cache. Nothing is configured,
 //! no maintainer script runs and the machine's own packages stay as they are.
 
-use crate::places::{cache, reports};
+use crate::places::{cache, reports, root};
 use crate::process::{Run, tail};
 use std::env;
 use std::fs;
@@ -12,9 +14,36 @@ use std::path::{Path, PathBuf};
 
 const SUITE: &str = "sid";
 
+fn peers() -> PathBuf {
+    env::var_os("TANDEM_PEERS").map_or_else(|| cache().join("peers"), PathBuf::from)
+}
+
+/// The folder with the packages of the browser's phone; the first call lets npm fetch them: those
+/// versions, and only with those checksums, that `package-lock.json` names.
+pub fn jssip() -> Result<PathBuf, String> {
+    let said = |error: io::Error| format!("JsSIP: {error}");
+    let wanted = root().join("tests/interop/peers/jssip");
+    let lock = fs::read(wanted.join("package-lock.json")).map_err(said)?;
+    let folder = peers().join("jssip");
+    // Written last: a run that was cut short leaves nothing that looks whole.
+    let done = folder.join("installed-lock.json");
+    if fs::read(&done).ok().as_ref() != Some(&lock) {
+        eprintln!("     fetching JsSIP into {}", folder.display());
+        fs::create_dir_all(&folder).map_err(said)?;
+        for name in ["package.json", "package-lock.json"] {
+            fs::copy(wanted.join(name), folder.join(name)).map_err(said)?;
+        }
+        // No script of a package runs.
+        let npm = Run::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+        must(npm.directory(&folder).log(&log()).limit(300), "npm")?;
+        fs::write(&done, lock).map_err(said)?;
+    }
+    Ok(folder.join("node_modules"))
+}
+
 /// The folder with an unpacked Asterisk; the first call fetches it.
 pub fn asterisk() -> Result<PathBuf, String> {
-    let peers = env::var_os("TANDEM_PEERS").map_or_else(|| cache().join("peers"), PathBuf::from);
+    let peers = peers();
     let folder = peers.join("asterisk");
     if !folder.join("usr/sbin/asterisk").is_file() {
         eprintln!(

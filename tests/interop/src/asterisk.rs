@@ -1,6 +1,9 @@
 //! Asterisk, a PBX: unpacked, not installed, and started anew for every test.
 
+use crate::certificates::Certificates;
+use crate::network;
 use crate::places::{self, Desk};
+use std::borrow::Cow;
 use std::fs;
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -9,7 +12,7 @@ use std::time::Duration;
 use tandem_world::program::{Program, wait_until};
 use tempfile::TempDir;
 
-const CONFIGURATION: [(&str, &str); 7] = [
+const CONFIGURATION: [(&str, &str); 9] = [
     (
         "asterisk.conf",
         include_str!("../peers/asterisk/asterisk.conf"),
@@ -18,10 +21,12 @@ const CONFIGURATION: [(&str, &str); 7] = [
         "extensions.conf",
         include_str!("../peers/asterisk/extensions.conf"),
     ),
+    ("http.conf", include_str!("../peers/asterisk/http.conf")),
     (
         "indications.conf",
         include_str!("../peers/asterisk/indications.conf"),
     ),
+    ("lan.conf", include_str!("../peers/asterisk/lan.conf")),
     ("logger.conf", include_str!("../peers/asterisk/logger.conf")),
     (
         "modules.conf",
@@ -60,12 +65,28 @@ pub struct Asterisk {
 impl Asterisk {
     /// Where it answers, over UDP and TCP.
     pub const ADDRESS: &str = "127.0.0.4:5060";
+    /// The address of its users with ICE, and another one to reach it at: ICE knows no loopback.
+    pub const LAN: &str = network::LAN;
 
-    /// Starts it and waits until it takes calls.
+    /// Starts it on loopback and waits until it takes calls.
     ///
     /// # Panics
     /// If it does not come up.
     pub fn start(desk: &Desk) -> Self {
+        network::add_lan();
+        Self::start_at(desk, "127.0.0.4", Self::LAN)
+    }
+
+    /// The same with all of its media at `public`, where phones behind NATs reach it.
+    ///
+    /// # Panics
+    /// If it does not come up, or the address is not there.
+    pub fn start_public(desk: &Desk, public: &str) -> Self {
+        Self::start_at(desk, public, public)
+    }
+
+    /// With the media of plain users at `fixed`, that of users with ICE at `lan`.
+    fn start_at(desk: &Desk, fixed: &str, lan: &str) -> Self {
         // Its control socket lies here, and the path of a socket has to be short.
         let run = tempfile::Builder::new()
             .prefix("ast")
@@ -73,7 +94,21 @@ impl Asterisk {
             .expect("a folder for Asterisk");
         let log = desk.at("asterisk");
         fs::create_dir_all(&log).expect("the log folder");
-        configure(run.path(), &log);
+        let certificates = Certificates::make(&desk.at("certificates"));
+        let places = [
+            ("@RUN@", run.path().to_string_lossy()),
+            ("@LOG@", log.to_string_lossy()),
+            ("@KEY@", certificates.key.to_string_lossy()),
+            ("@CHAIN@", certificates.chain.to_string_lossy()),
+            ("@AUTHORITY@", certificates.authority.to_string_lossy()),
+            ("@FIXED@", fixed.into()),
+            ("@LAN@", lan.into()),
+        ];
+        configure(run.path(), &places);
+        if fixed == lan {
+            // One address needs its transports once.
+            fs::write(run.path().join("etc/lan.conf"), "").expect("an empty file");
+        }
         let mut command = asterisk(run.path());
         let program = Program::start("asterisk", command.arg("-f"), &log.join("output.log"));
         let started = Self {
@@ -81,7 +116,7 @@ impl Asterisk {
             run,
             log: log.join("asterisk.log"),
         };
-        let address = Self::ADDRESS.parse().expect("an address");
+        let address = format!("{fixed}:5060").parse().expect("an address");
         let up = wait_until(Duration::from_secs(20), || {
             TcpStream::connect_timeout(&address, Duration::from_millis(200)).ok()?;
             Some(started.console("core waitfullybooted")).filter(|said| said.contains("booted"))
@@ -115,6 +150,14 @@ impl Asterisk {
         words.map(str::to_owned).collect()
     }
 
+    /// Calls an address as it would call this user, with that user's ways to secure media, and lets
+    /// whoever answers hear an echo. The user need not be registered.
+    pub fn calls(&self, user: &str, address: &str) {
+        self.console(&format!(
+            "channel originate PJSIP/{user}/sip:probe@{address} extension 600@phones"
+        ));
+    }
+
     /// Waits until its log holds these words, and answers the line.
     pub fn logs(&self, words: &str, limit: Duration) -> Option<String> {
         wait_until(limit, || {
@@ -142,9 +185,9 @@ fn asterisk(run: &Path) -> Command {
     command
 }
 
-fn configure(run: &Path, log: &Path) {
+fn configure(run: &Path, places: &[(&str, Cow<'_, str>)]) {
     let root = places::asterisk();
-    for folder in ["etc", "var"] {
+    for folder in ["etc", "var", "var/keys"] {
         fs::create_dir_all(run.join(folder)).expect("its folders");
     }
     // It refuses to load modules without their documentation.
@@ -152,10 +195,11 @@ fn configure(run: &Path, log: &Path) {
     let _ = std::os::unix::fs::symlink(documentation, run.join("var/documentation"));
     for (name, text) in CONFIGURATION {
         let text = text
-            .replace("@RUN@", &run.to_string_lossy())
-            .replace("@LOG@", &log.to_string_lossy())
             .replace("@ROOT@", &root.to_string_lossy())
             .replace("@ARCH@", MACHINE.1);
+        let text = places
+            .iter()
+            .fold(text, |text, (word, value)| text.replace(word, value));
         fs::write(run.join("etc").join(name), text).expect("its configuration");
     }
     for name in EMPTY {

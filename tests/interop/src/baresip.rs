@@ -1,5 +1,6 @@
 //! baresip, a phone without a screen, told what to do over its control connection.
 
+use crate::certificates::Certificates;
 use crate::places::Desk;
 use serde_json::{Value, json};
 use std::fs;
@@ -33,6 +34,16 @@ impl Baresip {
     /// # Panics
     /// If it does not come up.
     pub fn start(desk: &Desk, account: &str, play: &Path) -> Self {
+        Self::start_at(desk, Self::IP, account, play)
+    }
+
+    /// The same at another address, where it takes port 5070.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn start_at(desk: &Desk, ip: &str, account: &str, play: &Path) -> Self {
+        let port = if ip == Self::IP { "5060" } else { "5070" };
+        let certificates = Certificates::make(&desk.at("certificates"));
         let run = desk.at("baresip");
         fs::create_dir_all(&run).expect("a folder for baresip");
         // It wants the rate that its sound is set to.
@@ -48,14 +59,17 @@ impl Baresip {
             .replace("@RUN@", &run.to_string_lossy())
             .replace("@PLAY@", &said.to_string_lossy())
             .replace("@MODULES@", "/usr/lib/baresip/modules")
-            .replace("@IP@", Self::IP);
+            .replace("@CERTIFICATE@", &certificates.all.to_string_lossy())
+            .replace("@AUTHORITY@", &certificates.authority.to_string_lossy())
+            .replace("@PORT@", port)
+            .replace("@IP@", ip);
         fs::write(run.join("config"), configuration).expect("its configuration");
         fs::write(run.join("accounts"), format!("{account}\n")).expect("its account");
         fs::write(run.join("contacts"), "").expect("its contacts");
         let mut command = Command::new("baresip");
         command.arg("-4").arg("-f").arg(&run);
         let program = Program::start("baresip", &mut command, &run.join("output.log"));
-        let control = (Self::IP, 4444);
+        let control = (ip, 4444);
         let control = wait_until(Duration::from_secs(10), || TcpStream::connect(control).ok());
         let control = control.unwrap_or_else(|| panic!("baresip is not up; see {}", run.display()));
         control

@@ -7,14 +7,24 @@
 
 mod asterisk;
 mod baresip;
+mod browser;
+mod certificates;
 mod hearing;
+mod kamailio;
+mod nat;
+mod network;
 mod phone;
 mod places;
 mod sipp;
 
 pub use asterisk::Asterisk;
 pub use baresip::Baresip;
+pub use browser::Browser;
+pub use certificates::Certificates;
 pub use hearing::{assert_heard, assert_not_heard, speech_begins};
+pub use kamailio::Kamailio;
+pub use nat::{Home, Lab, Nat};
+pub use network::{LAN, add_lan, links};
 pub use phone::{Account, PHONE, SignIn};
 pub use places::Desk;
 pub use sipp::Sipp;

@@ -1,5 +1,7 @@
 //! Phones of the house: the real `tandem`, with its traces on the desk of the test.
 
+use crate::kamailio::Kamailio;
+use crate::network::LAN;
 use crate::places::Desk;
 use tandem_world::client::ClientCommand;
 
@@ -28,6 +30,31 @@ impl Account {
             registrar: None,
             bind: Some(PHONE.to_owned()),
         }
+    }
+
+    /// A user of Asterisk with ICE, which has no candidates on loopback.
+    pub fn asterisk_lan(user: &str) -> Self {
+        Self {
+            address: format!("sip:{user}@{LAN}"),
+            ..Self::asterisk(user).at(LAN)
+        }
+    }
+
+    /// A user of Kamailio, by name.
+    pub fn kamailio(user: &str) -> Self {
+        Self {
+            address: format!("sip:{user}@{}", Kamailio::DOMAIN),
+            password: format!("secret-{user}"),
+            registrar: Some(Kamailio::IP.to_owned()),
+            bind: Some(PHONE.to_owned()),
+        }
+    }
+
+    /// The same user at another address of their own.
+    #[must_use]
+    pub fn at(self, ip: &str) -> Self {
+        let bind = Some(ip.to_owned());
+        Self { bind, ..self }
     }
 
     /// The same user who does not know the right password.
@@ -74,7 +101,8 @@ impl Desk {
         self.phone(name, &["history"])
     }
 
-    fn phone(&self, name: &str, words: &[&str]) -> ClientCommand {
+    /// `tandem WORDS` of a phone with this name.
+    pub fn phone(&self, name: &str, words: &[&str]) -> ClientCommand {
         ClientCommand::new(self.folder(), name, words).args(&["-vv"])
     }
 }

@@ -16,6 +16,12 @@ pub(crate) fn asterisk() -> PathBuf {
     root.expect("TANDEM_ASTERISK names no folder: run this suite by `cargo xtask test interop`")
 }
 
+/// The folder with the packages of the browser's phone: `TANDEM_JSSIP`.
+pub(crate) fn jssip() -> PathBuf {
+    let root = env::var_os("TANDEM_JSSIP").map(PathBuf::from);
+    root.expect("TANDEM_JSSIP names no folder: run this suite by `cargo xtask test interop`")
+}
+
 /// What one test may write on: a folder of its own that stays after it, for whoever has to find out.
 #[derive(Debug)]
 pub struct Desk {

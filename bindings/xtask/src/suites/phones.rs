@@ -42,33 +42,98 @@ pub const SUITES: &[Suite] = &[
         heavy: true,
         run: sipp,
     },
+    Suite {
+        name: "interop/kamailio",
+        about: "calls through the proxy Kamailio",
+        heavy: true,
+        run: kamailio,
+    },
+    Suite {
+        name: "interop/media",
+        about: "Asterisk's ways to secure media, as baresip and bare SIP see them",
+        heavy: true,
+        run: media,
+    },
+    Suite {
+        name: "interop/chromium",
+        about: "a browser with JsSIP as the far phone",
+        heavy: true,
+        run: chromium,
+    },
+    Suite {
+        name: "interop/nat",
+        about: "phones behind NATs, in networks of their own",
+        heavy: true,
+        run: nat,
+    },
 ];
 
 fn asterisk(context: &Context) -> Row {
-    interop(context, "asterisk", &[], true)
+    interop(context, "asterisk", &[needs::OPENSSL], &[ASTERISK])
 }
 
 fn baresip(context: &Context) -> Row {
-    interop(context, "baresip", needs::BARESIP, true)
+    interop(
+        context,
+        "baresip",
+        &[needs::OPENSSL, needs::BARESIP],
+        &[ASTERISK],
+    )
 }
 
 fn dtls(context: &Context) -> Row {
-    interop(context, "dtls", needs::DTLS, false)
+    interop(context, "dtls", &[needs::OPENSSL, needs::GNUTLS], &[])
 }
 
 fn sipp(context: &Context) -> Row {
-    interop(context, "sipp", needs::SIPP, false)
+    interop(context, "sipp", &[needs::SIPP], &[])
 }
 
+fn kamailio(context: &Context) -> Row {
+    interop(
+        context,
+        "kamailio",
+        &[needs::OPENSSL, needs::KAMAILIO],
+        &[ASTERISK],
+    )
+}
+
+fn media(context: &Context) -> Row {
+    interop(
+        context,
+        "media",
+        &[needs::OPENSSL, needs::BARESIP],
+        &[ASTERISK],
+    )
+}
+
+fn chromium(context: &Context) -> Row {
+    let needed = [needs::OPENSSL, needs::KAMAILIO, needs::CHROMIUM];
+    interop(context, "chromium", &needed, &[ASTERISK, JSSIP])
+}
+
+fn nat(context: &Context) -> Row {
+    interop(context, "nat", &[needs::OPENSSL, needs::NAT], &[ASTERISK])
+}
+
+/// Something that no package of Debian 12 brings: the variable that tells the tests where it is.
+type Fetched = (&'static str, fn() -> Result<PathBuf, String>);
+
+const ASTERISK: Fetched = ("TANDEM_ASTERISK", peers::asterisk);
+const JSSIP: Fetched = ("TANDEM_JSSIP", peers::jssip);
+
 /// Builds first, outside; then runs the test program in a network of its own.
-fn interop(context: &Context, name: &str, needed: &[Need], with_asterisk: bool) -> Row {
-    let root = if with_asterisk {
-        peers::asterisk().map(Some)
-    } else {
-        Ok(None)
+fn interop(context: &Context, name: &str, needed: &[&[Need]], fetched: &[Fetched]) -> Row {
+    let prepare = || -> Result<_, String> {
+        needs::ensure(needed.iter().copied().flatten())?;
+        let namespace = Namespace::enter()?;
+        let mut places = Vec::new();
+        for (variable, fetch) in fetched {
+            places.push((*variable, fetch()?));
+        }
+        Ok((namespace, places))
     };
-    let prepared = needs::ensure(needed).and_then(|()| Ok((Namespace::enter()?, root?)));
-    let (namespace, asterisk) = match prepared {
+    let (namespace, places): (_, Vec<(&str, PathBuf)>) = match prepare() {
         Ok(prepared) => prepared,
         Err(why) => return Row::skipped(why),
     };
@@ -91,10 +156,9 @@ fn interop(context: &Context, name: &str, needed: &[Need], with_asterisk: bool) 
             .env("RUST_BACKTRACE", "0")
             .env("TANDEM_BIN", &phones)
             .env("TANDEM_REPORTS", reports());
-        match &asterisk {
-            Some(root) => run.env("TANDEM_ASTERISK", root),
-            None => run,
-        }
+        places
+            .iter()
+            .fold(run, |run, (variable, place)| run.env(variable, place))
     })
 }
 

@@ -218,9 +218,7 @@ impl Client {
     /// If there was no sound, or it does not end in time.
     pub fn wait_sound_over(&mut self, limit: Duration) {
         self.wait_until("silence after the sound", limit, |seen| {
-            let loud = seen.iter().rposition(is_sound)?;
-            let silent = seen[loud..].iter().filter(|event| is_silence(event));
-            (silent.count() >= 2).then_some(Value::Null)
+            sound_is_over(seen).then_some(Value::Null)
         });
     }
 
@@ -317,6 +315,15 @@ impl Client {
 /// Whether these figures of one second are of one with sound.
 pub fn is_sound(event: &Value) -> bool {
     level(event).is_some_and(|level| level > SOUND_DBOV)
+}
+
+/// Whether, by the figures among these events, there was sound, and two seconds of silence after it.
+pub fn sound_is_over(events: &[Value]) -> bool {
+    let Some(loud) = events.iter().rposition(is_sound) else {
+        return false;
+    };
+    let after = events.iter().skip(loud);
+    after.filter(|event| is_silence(event)).count() >= 2
 }
 
 fn is_silence(event: &Value) -> bool {
