@@ -68,7 +68,7 @@ impl SipSettings {
         }
         account.user = self.user.map(Pii::new);
         account.display_name = self.display_name.map(Pii::new);
-        account.transport = self.transport.unwrap_or_default().into();
+        account.transport = TransportKind::from(self.transport.unwrap_or_default()).into();
         account.bind = self.local_address.as_deref().map(local).transpose()?;
         Ok(account)
     }

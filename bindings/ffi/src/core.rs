@@ -136,7 +136,10 @@ impl TandemCore {
         local_address: String,
         transport: Transport,
     ) -> Result<Arc<Account>, AccountError> {
-        let account = SipAccount::direct(local(&local_address)?, transport.into());
+        let account = SipAccount::direct(
+            local(&local_address)?,
+            tandem_engine::TransportKind::from(transport),
+        );
         self.add(account, None).await
     }
 

@@ -2,10 +2,14 @@
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
+use tandem_engine::net::{Roots, RootsVerifier};
 use tandem_engine::phone::{PhoneError, SipAccount};
-use tandem_engine::{AccountState, Engine, EngineError, Event, EventStream, TransportKind};
+use tandem_engine::{
+    AccountState, Engine, EngineError, Event, EventStream, TransportChoice, TransportKind,
+};
 use tandem_types::media::MediaSecurity;
 use tandem_types::{AccountId, Pii};
 
@@ -70,8 +74,8 @@ pub async fn sign_in(
         let event = tokio::select! {
             event = events.next() => event,
             () = tokio::time::sleep(SLOW_SERVER), if patient => {
-                // A server that says nothing is given up after 32 s (RFC 3261 §17.1.2.2, timer F): long for
-                // somebody who does not know.
+                // A server that says nothing, and has no other beside it, is given up after 32 s (RFC 3261
+                // §17.1.2.2, timer F): long for somebody who does not know.
                 patient = false;
                 report.note("no answer from the server yet; still trying (Ctrl-C ends)");
                 continue;
@@ -114,8 +118,10 @@ fn unusable(error: EngineError) -> Failure {
 
 fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failure> {
     let transport = match args.transport {
-        TransportArg::Udp => TransportKind::Udp,
-        TransportArg::Tcp => TransportKind::Tcp,
+        TransportArg::Auto => TransportChoice::Automatic,
+        TransportArg::Udp => TransportKind::Udp.into(),
+        TransportArg::Tcp => TransportKind::Tcp.into(),
+        TransportArg::Tls => TransportKind::Tls.into(),
     };
     let media_security = match args.encryption {
         Some(EncryptionArg::Required) => MediaSecurity::Required,
@@ -142,7 +148,11 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         format!("sip:{address}")
     };
     let server = match &args.registrar {
-        Some(server) => server.strip_prefix("sip:").unwrap_or(server).to_owned(),
+        Some(server) => {
+            let bare = server.strip_prefix("sips:");
+            let bare = bare.or_else(|| server.strip_prefix("sip:"));
+            bare.unwrap_or(server).to_owned()
+        }
         None => address
             .rsplit_once('@')
             .map_or("", |(_, host)| host)
@@ -163,6 +173,15 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         expires: Duration::from_secs(u64::from(args.expires)),
         media_security,
     })
+}
+
+/// Whoever the file vouches for is trusted, and nobody else.
+pub fn roots(path: &Path) -> Result<RootsVerifier, Failure> {
+    let unusable = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Usage, format!("{}: {error}", path.display()))
+    };
+    let pem = std::fs::read(path).map_err(|error| unusable(&error))?;
+    RootsVerifier::new(&Roots::Pem(pem)).map_err(|error| unusable(&error))
 }
 
 /// Whether a direct call to `target` has to leave by IPv6.

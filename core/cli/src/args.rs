@@ -132,11 +132,14 @@ pub struct AccountArgs {
     #[arg(long, value_name = "FILE", requires = "account")]
     pub password_file: Option<PathBuf>,
     /// How to reach the server
-    #[arg(long, value_enum, default_value_t = TransportArg::Udp)]
+    #[arg(long, value_enum, default_value_t = TransportArg::Auto)]
     pub transport: TransportArg,
     /// Whether sound has to be encrypted
     #[arg(long, value_enum)]
     pub encryption: Option<EncryptionArg>,
+    /// Trust the certificates in this file (PEM: of an authority, or the server's own) and no others
+    #[arg(long, value_name = "FILE", env = "TANDEM_TLS_CA")]
+    pub tls_ca: Option<PathBuf>,
     /// Own address, IP or IP:PORT (default: the one that leads to the server)
     #[arg(long, value_name = "ADDRESS", value_parser = bind_address)]
     pub bind: Option<SocketAddr>,
@@ -148,10 +151,14 @@ pub struct AccountArgs {
 /// How to reach the server.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum TransportArg {
+    /// What the server's domain says (DNS NAPTR and SRV), encrypted if it offers that; UDP if it says nothing
+    Auto,
     /// Datagrams
     Udp,
     /// A stream
     Tcp,
+    /// An encrypted stream, and never anything else
+    Tls,
 }
 
 /// Whether sound has to be encrypted.

@@ -1,6 +1,6 @@
 //! What a script that runs us is told.
 
-use tandem_engine::RegistrationFailure;
+use tandem_engine::{RegistrationFailure, TlsFailure};
 use tandem_types::EndReason;
 
 /// Exit codes, as `--help` lists them.
@@ -56,6 +56,10 @@ pub const fn registration_token(failure: RegistrationFailure) -> &'static str {
         RegistrationFailure::Unreachable => "unreachable",
         RegistrationFailure::ServerError(_) => "server-error",
         RegistrationFailure::NoRegistrar => "no-registrar",
+        RegistrationFailure::Insecure(TlsFailure::Expired) => "certificate-expired",
+        RegistrationFailure::Insecure(TlsFailure::WrongName) => "certificate-wrong-name",
+        RegistrationFailure::Insecure(TlsFailure::Untrusted) => "certificate-untrusted",
+        RegistrationFailure::Insecure(_) => "tls-refused",
         _ => "failed",
     }
 }

@@ -68,6 +68,14 @@ fn run(cli: &Cli, report: &Report) -> Result<(), Failure> {
     let secrets = Arc::new(FileSecrets::new(data.join("keys")));
     let mut config = EngineConfig::desktop(data, secrets);
     config.max_calls = 1;
+    let own_roots = match &cli.command {
+        Command::Call(args) => args.account.tls_ca.as_deref(),
+        Command::Answer(args) => args.account.tls_ca.as_deref(),
+        Command::History(_) => None,
+    };
+    if let Some(path) = own_roots {
+        config.certificates = Arc::new(account::roots(path)?);
+    }
     let result = runtime.block_on(async {
         signals::listen();
         match &cli.command {

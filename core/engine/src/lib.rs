@@ -30,7 +30,8 @@ pub use tandem_call::{
 };
 pub use tandem_media::devices::DeviceError;
 pub use tandem_sip::agent::RegistrationFailure;
-pub use tandem_sip::transaction::TransportKind;
+pub use tandem_sip::locate::TransportChoice;
+pub use tandem_sip::transaction::{TlsFailure, TransportKind};
 pub use tandem_store::{
     CallDirection as LogDirection, CallRecord, Cursor, MAX_PAGE, NotACursor, Page, Reader, Store,
     StoreError, UnixMillis,

@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod dialog;
 pub mod digest;
+pub mod locate;
 pub mod message;
 pub mod registration;
 #[cfg(feature = "rsip")]

@@ -12,6 +12,7 @@ use tandem_engine::{
 use tandem_media::io::{AudioSink, AudioSource, Silence, Tone};
 use tandem_media::{Capabilities, Datagram, Frame};
 use tandem_sip::agent::LocalAddresses;
+use tandem_sip::locate::{Answer, Question};
 use tandem_sip::message::Host;
 use tandem_sip::transaction::{Destination, Hop, TransportError};
 use tandem_types::media::{Fingerprint, MediaSecurity};
@@ -88,14 +89,14 @@ impl Handset {
             registrar: setup.registrar.map(Pii::new),
             user: None,
             password: setup.password.map(Pii::new),
-            transport: TransportKind::Udp,
+            transport: TransportKind::Udp.into(),
             bind: None,
             expires: Duration::from_secs(120),
             media_security: setup.media_security,
         };
         let local = LocalAddresses {
             udp: Some(SocketAddr::new(setup.ip, SIP_PORT)),
-            tcp: None,
+            ..LocalAddresses::default()
         };
         phone
             .add_account(ACCOUNT, &account, local)
@@ -292,7 +293,16 @@ impl Handset {
                         }
                     }
                 }
-                Output::CloseConnection { .. } => {}
+                Output::CloseConnection { .. } | Output::Withdraw { .. } => {}
+                // Nobody knows a name here.
+                Output::Locate { account, question } => {
+                    let nothing = match &question {
+                        Question::Naptr(_) => Answer::Naptr(Vec::new()),
+                        Question::Srv(_) => Answer::Srv(Vec::new()),
+                        Question::Addresses(_) => Answer::Addresses(Vec::new()),
+                    };
+                    self.phone.handle_answer(now, account, &question, &nothing);
+                }
                 Output::OpenMedia { call, .. } => {
                     let port = self.next_port;
                     self.next_port += 2;

@@ -2,10 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tandem_sip::locate::{Answer, Question};
 use tandem_sip::transaction::{ConnectionId, Hop, TransportError};
 use tandem_types::{AccountId, CallId};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+
+use super::sip_sockets::Peer;
+use super::stream::Wire;
 
 /// Packets that may wait. At 50 packets a second and call this is many seconds; beyond it the readers wait,
 /// and the kernel drops what its own buffers cannot hold.
@@ -20,13 +23,13 @@ pub(super) enum Inbound {
     },
     Connected {
         account: AccountId,
-        stream: TcpStream,
-        remote: SocketAddr,
+        stream: Wire,
+        peer: Peer,
         hop: Option<Hop>,
     },
     NotConnected {
         account: AccountId,
-        address: SocketAddr,
+        peer: Peer,
         failure: TransportError,
     },
     Stream {
@@ -37,6 +40,17 @@ pub(super) enum Inbound {
     Disconnected {
         account: AccountId,
         connection: ConnectionId,
+    },
+    /// Nobody takes datagrams there.
+    Unreachable {
+        account: AccountId,
+        remote: SocketAddr,
+    },
+    /// Name servers have answered the agent.
+    Answered {
+        account: AccountId,
+        question: Question,
+        answer: Answer,
     },
     Resolved {
         account: AccountId,

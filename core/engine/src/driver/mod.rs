@@ -11,20 +11,22 @@ mod hub;
 mod inbox;
 mod ledger;
 mod media_sockets;
+mod route;
+mod secure;
 mod sip_sockets;
 mod stream;
 mod task;
+mod unreachable;
 mod unwritten;
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tandem_call::{CallConfig, Command};
 use tandem_media::Capabilities;
-use tandem_sip::message::{Host, Uri};
 use tandem_store::{CallRecord, Cursor, Key, OpenReport, Page, Store, StoreError};
 use tandem_types::{AccountId, Address, CallId, Entropy};
 use tokio::runtime::Handle;
@@ -32,12 +34,16 @@ use tokio::sync::{mpsc, oneshot};
 
 pub use hub::{DEFAULT_BACKLOG, EventStream, StreamEnd};
 
-use crate::net::{Capture, NetworkId, Resolver, SocketFactory, SystemResolver, SystemSockets};
+use crate::net::{
+    Capture, CertificateVerifier, NetworkId, Resolver, RootsVerifier, SocketFactory,
+    SystemResolver, SystemSockets,
+};
 use crate::phone::{AccountError, Audio, Phone, PhoneConfig, PhoneError, SipAccount};
 use crate::{OsEntropy, SecretStore};
 pub(crate) use hub::Hub;
 use inbox::Inbox;
 use ledger::{Job, Ledger, wall_now};
+use secure::Tls;
 use sip_sockets::Network;
 use task::{Request, Task};
 
@@ -52,6 +58,8 @@ pub struct EngineConfig {
     pub sockets: Arc<dyn SocketFactory>,
     /// Looks names up.
     pub resolver: Arc<dyn Resolver>,
+    /// Judges the certificates of servers.
+    pub certificates: Arc<dyn CertificateVerifier>,
     /// Sees a copy of the traffic; `None` on a device.
     pub capture: Option<Arc<dyn Capture>>,
     /// The path to begin with.
@@ -76,6 +84,7 @@ impl EngineConfig {
             secrets,
             sockets: Arc::new(SystemSockets),
             resolver: Arc::new(SystemResolver),
+            certificates: Arc::new(RootsVerifier::system()),
             capture: None,
             network: NetworkId::ANY,
             user_agent: concat!("Tandem/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -103,6 +112,9 @@ pub enum EngineError {
     /// The data folder could not be made.
     #[error("the data folder cannot be made")]
     Folder(#[source] io::Error),
+    /// This build's cryptography cannot do TLS.
+    #[error("this build cannot do TLS")]
+    Tls(#[source] rustls::Error),
     /// The server's name could not be resolved, or there is no way to it.
     #[error("there is no way to the server")]
     NoRoute(#[source] io::Error),
@@ -165,6 +177,7 @@ impl Engine {
         let network = Network {
             factory: config.sockets,
             resolver: config.resolver,
+            tls: Tls::new(config.certificates).map_err(EngineError::Tls)?,
             capture: config.capture,
             id: config.network,
         };
@@ -381,67 +394,16 @@ impl Engine {
         }
         let port = account.bind.map_or(0, |bind| bind.port());
         let six = account.bind.is_some_and(|bind| bind.is_ipv6());
-        let server = account
-            .registrar
-            .as_ref()
-            .map(|server| server.reveal().clone());
-        let network = self.network.clone();
-        let ip = tokio::task::spawn_blocking(move || route_to(&network, server.as_deref(), six))
-            .await
-            .map_err(|_| EngineError::Stopped)?
-            .map_err(EngineError::NoRoute)?;
+        let server = account.server().map_err(PhoneError::from)?;
+        let (network, choice) = (self.network.clone(), account.choice());
+        let ip = tokio::task::spawn_blocking(move || {
+            route::route_to(&network, server.as_ref(), choice, six)
+        })
+        .await
+        .map_err(|_| EngineError::Stopped)?
+        .map_err(EngineError::NoRoute)?;
         Ok(SocketAddr::new(ip, port))
     }
-}
-
-/// The local address the system would reach `server` from, or anybody of a family. Asks the routing table;
-/// sends nothing.
-fn route_to(network: &Network, server: Option<&str>, six: bool) -> io::Result<IpAddr> {
-    let Some(server) = server else {
-        // A documentation address (RFC 5737, RFC 3849) has the default route. Without one there is only this
-        // machine.
-        let (anywhere, here): (IpAddr, IpAddr) = if six {
-            let anywhere = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-            (anywhere.into(), Ipv6Addr::LOCALHOST.into())
-        } else {
-            let anywhere = Ipv4Addr::new(192, 0, 2, 1);
-            (anywhere.into(), Ipv4Addr::LOCALHOST.into())
-        };
-        return Ok(way_to(network, SocketAddr::new(anywhere, 9)).unwrap_or(here));
-    };
-    let uri: Uri = format!("sip:{server}")
-        .parse()
-        .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let Uri::Sip(uri) = uri else {
-        return Err(io::ErrorKind::InvalidInput.into());
-    };
-    let addresses = match uri.host() {
-        Host::V4(ip) => vec![IpAddr::V4(*ip)],
-        Host::V6(ip) => vec![IpAddr::V6(*ip)],
-        Host::Name(name) => network.resolver.addresses(network.id, name.as_ref())?,
-    };
-    let port = uri.port().unwrap_or(5060);
-    let mut last = io::ErrorKind::NotFound.into();
-    // A name may have an address of a family that this network has no route for.
-    for ip in addresses {
-        match way_to(network, SocketAddr::new(ip, port)) {
-            Ok(local) => return Ok(local),
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
-}
-
-fn way_to(network: &Network, target: SocketAddr) -> io::Result<IpAddr> {
-    let unbound: IpAddr = match target {
-        SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
-        SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    };
-    let probe = network
-        .factory
-        .udp(network.id, SocketAddr::new(unbound, 0))?;
-    probe.connect(target)?;
-    Ok(probe.local_addr()?.ip())
 }
 
 /// The key of the data folder, for whoever opens it without an engine (a reader of the history).
@@ -499,55 +461,5 @@ mod tests {
         assert_eq!(instance(&secrets).unwrap(), first);
         let key = store_key(&secrets).unwrap();
         assert_eq!(store_key(&secrets).unwrap().reveal(), key.reveal());
-    }
-
-    #[test]
-    fn the_way_to_a_loopback_server_is_the_loopback() {
-        let network = Network {
-            factory: Arc::new(SystemSockets),
-            resolver: Arc::new(SystemResolver),
-            capture: None,
-            id: NetworkId::ANY,
-        };
-        let ip = route_to(&network, Some("127.0.0.1:5070"), false).unwrap();
-        assert_eq!(ip, IpAddr::V4(Ipv4Addr::LOCALHOST));
-        assert!(route_to(&network, Some("not a host"), false).is_err());
-    }
-
-    #[test]
-    fn a_server_whose_first_address_cannot_be_reached_is_reached_by_its_next() {
-        let six: IpAddr = "2001:db8::1".parse().unwrap();
-        let names = [
-            ("server.test", six),
-            ("server.test", Ipv4Addr::LOCALHOST.into()),
-        ];
-        let network = Network {
-            factory: Arc::new(OnlyV4),
-            resolver: Arc::new(crate::net::StaticResolver::new(names)),
-            capture: None,
-            id: NetworkId::ANY,
-        };
-        let ip = route_to(&network, Some("server.test"), false).unwrap();
-        assert_eq!(ip, IpAddr::V4(Ipv4Addr::LOCALHOST));
-    }
-
-    /// A machine without IPv6.
-    struct OnlyV4;
-
-    impl SocketFactory for OnlyV4 {
-        fn udp(&self, id: NetworkId, local: SocketAddr) -> io::Result<std::net::UdpSocket> {
-            match local {
-                SocketAddr::V4(_) => SystemSockets.udp(id, local),
-                SocketAddr::V6(_) => Err(io::ErrorKind::Unsupported.into()),
-            }
-        }
-
-        fn stream(&self, id: NetworkId, local: IpAddr) -> io::Result<socket2::Socket> {
-            SystemSockets.stream(id, local)
-        }
-
-        fn listener(&self, id: NetworkId, at: SocketAddr) -> io::Result<std::net::TcpListener> {
-            SystemSockets.listener(id, at)
-        }
     }
 }

@@ -1,6 +1,9 @@
-//! An account's SIP sockets: one for datagrams, a listener for streams, and the streams themselves.
+//! An account's SIP sockets: one for datagrams, a listener for streams, and the streams themselves. An account
+//! for TLS alone has neither of the first two: nobody can speak with it in the clear.
 
+pub(super) mod names;
 mod outline;
+mod plain;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,36 +12,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tandem_sip::agent::{LocalAddresses, Transmit};
-use tandem_sip::message::Host;
+use tandem_sip::locate::TransportChoice;
 use tandem_sip::transaction::{
     ConnectionId, Destination, Hop, TransmitId, TransportError, TransportKind,
 };
 use tandem_types::AccountId;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use self::outline::Outline;
 use super::inbox::{Inbound, Inbox};
-use super::stream;
+use super::secure::Tls;
+use super::stream::{self, Wire};
 use crate::net::{Capture, NetworkId, Resolver, SocketFactory};
 
-/// The port of a SIP address that names none (RFC 3261 §19.1.2).
-const SIP_PORT: u16 = 5060;
-/// The largest datagram there is.
-const DATAGRAM: usize = 65_535;
 /// How long a stream may take to open for an account that speaks over streams.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long for a message that is only too large for a datagram: behind a firewall that swallows the attempt
 /// the caller must not wait for long before it goes as a datagram after all.
 const DETOUR_LIMIT: Duration = Duration::from_secs(2);
-/// How long a name keeps the address it was found to have. A request, its repeats, its CANCEL and its ACK
-/// must meet the same server of several (RFC 3263 §4), and a call is not to wait for a look-up at each step.
-const NAME_LIFETIME: Duration = Duration::from_secs(60);
-/// Names remembered at one time.
-const MAX_NAMES: usize = 64;
-/// The pause after a socket's fault: one that lasts must not keep a core busy.
-const AFTER_FAULT: Duration = Duration::from_millis(20);
 /// Messages a slow stream may be behind before it counts as broken.
 const STREAM_BACKLOG: usize = 256;
 
@@ -47,8 +40,39 @@ const STREAM_BACKLOG: usize = 256;
 pub(super) struct Network {
     pub(super) factory: Arc<dyn SocketFactory>,
     pub(super) resolver: Arc<dyn Resolver>,
+    pub(super) tls: Tls,
     pub(super) capture: Option<Arc<dyn Capture>>,
     pub(super) id: NetworkId,
+}
+
+/// The far end of a stream: what a new message for the same place may share it by.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Peer {
+    address: SocketAddr,
+    /// What it has proven to be over TLS. Another name at the same address has proven nothing.
+    proven: Option<String>,
+}
+
+impl Peer {
+    fn of(hop: &Hop, address: SocketAddr) -> Self {
+        let name = hop.name().to_string().to_ascii_lowercase();
+        Self {
+            address,
+            proven: hop.transport.is_secure().then_some(name),
+        }
+    }
+
+    /// One that opened the stream, which is plain.
+    pub(super) const fn plain(address: SocketAddr) -> Self {
+        Self {
+            address,
+            proven: None,
+        }
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
 }
 
 /// The sockets of one account. Dropping them closes everything.
@@ -56,13 +80,14 @@ pub(super) struct SipSockets {
     account: AccountId,
     network: Network,
     inbox: Inbox,
-    udp: Arc<UdpSocket>,
+    /// `None` for an account that speaks TLS alone.
+    udp: Option<Arc<UdpSocket>>,
     local: SocketAddr,
     streams: BTreeMap<ConnectionId, Stream>,
-    /// Streams we opened or were called over, by the far end's address: one is enough.
-    by_peer: BTreeMap<SocketAddr, ConnectionId>,
+    /// Streams we opened or were called over: one is enough.
+    by_peer: BTreeMap<Peer, ConnectionId>,
     /// Streams that are being opened, with what waits for them.
-    opening: BTreeMap<SocketAddr, Vec<Transmit>>,
+    opening: BTreeMap<Peer, Vec<Transmit>>,
     /// Names that are being looked up, with what waits for them.
     resolving: BTreeMap<String, Vec<(Hop, Transmit)>>,
     /// Names that were found, and until when that counts.
@@ -76,7 +101,7 @@ pub(super) struct SipSockets {
 
 struct Stream {
     local: SocketAddr,
-    remote: SocketAddr,
+    peer: Peer,
     /// Complete messages to write; closing it closes the stream.
     writer: mpsc::Sender<Vec<u8>>,
 }
@@ -89,18 +114,17 @@ impl SipSockets {
         network: Network,
         inbox: Inbox,
         local: SocketAddr,
-        transport: TransportKind,
+        choice: TransportChoice,
     ) -> io::Result<Self> {
-        let (udp, listener) = bind_both(&network, local)?;
-        let udp = Arc::new(UdpSocket::from_std(udp)?);
-        let local = udp.local_addr()?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(read_datagrams(udp.clone(), account, inbox.clone()));
-        tasks.spawn(accept_streams(
-            TcpListener::from_std(listener)?,
-            account,
-            inbox.clone(),
-        ));
+        let (udp, local) = if choice.is_secure() {
+            // The port of a connection is the system's choice.
+            (None, SocketAddr::new(local.ip(), 0))
+        } else {
+            let udp = plain::open(&network, local, account, &inbox, &mut tasks)?;
+            let local = udp.local_addr()?;
+            (Some(udp), local)
+        };
         Ok(Self {
             account,
             network,
@@ -112,9 +136,10 @@ impl SipSockets {
             opening: BTreeMap::new(),
             resolving: BTreeMap::new(),
             names: BTreeMap::new(),
-            connect_limit: match transport {
-                TransportKind::Tcp => CONNECT_LIMIT,
-                TransportKind::Udp => DETOUR_LIMIT,
+            connect_limit: match choice {
+                TransportChoice::Only(TransportKind::Udp) => DETOUR_LIMIT,
+                TransportChoice::Only(TransportKind::Tcp | TransportKind::Tls)
+                | TransportChoice::Automatic => CONNECT_LIMIT,
             },
             failures: Vec::new(),
             tasks,
@@ -122,10 +147,12 @@ impl SipSockets {
     }
 
     /// What the agent may tell the far end.
-    pub(super) const fn addresses(&self) -> LocalAddresses {
+    pub(super) fn addresses(&self) -> LocalAddresses {
+        let plain = self.udp.as_ref().map(|_| self.local);
         LocalAddresses {
-            udp: Some(self.local),
-            tcp: Some(self.local),
+            udp: plain,
+            tcp: plain,
+            tls: Some(SocketAddr::new(self.local.ip(), 0)),
         }
     }
 
@@ -148,7 +175,7 @@ impl SipSockets {
         };
         tracing::debug!(account = %self.account, "received {} over a stream", Outline(bytes));
         if let Some(capture) = &self.network.capture {
-            capture.stream(stream.remote, stream.local, bytes);
+            capture.stream(stream.peer.address, stream.local, bytes);
         }
     }
 
@@ -164,58 +191,50 @@ impl SipSockets {
         }
     }
 
-    /// The address of a host, or the name it must be looked up by.
-    fn ip_of(&self, host: &Host) -> Result<IpAddr, String> {
-        let name = match host {
-            Host::V4(ip) => return Ok(IpAddr::V4(*ip)),
-            Host::V6(ip) => return Ok(IpAddr::V6(*ip)),
-            Host::Name(name) => name.to_ascii_lowercase(),
-        };
-        match self.names.get(&name) {
-            Some((ip, until)) if *until > Instant::now() => Ok(*ip),
-            Some(_) | None => Err(name),
+    /// A message that must not be sent any more: the agent has asked somebody else.
+    pub(super) fn withdraw(&mut self, id: TransmitId) {
+        for waiting in self.opening.values_mut() {
+            waiting.retain(|transmit| transmit.id != id);
         }
-    }
-
-    /// A look-up is done: what waited for it goes, or has failed.
-    pub(super) fn resolved(&mut self, now: Instant, name: String, ip: Option<IpAddr>) {
-        let waiting = self.resolving.remove(&name).unwrap_or_default();
-        let Some(ip) = ip else {
-            for (_, transmit) in waiting {
-                self.failed(transmit.id, TransportError::Unresolved);
-            }
-            return;
-        };
-        self.names.retain(|_, (_, until)| *until > now);
-        if self.names.len() < MAX_NAMES {
-            self.names.insert(name, (ip, now + NAME_LIFETIME));
-        }
-        for (hop, transmit) in waiting {
-            self.send_to(hop, ip, transmit);
+        for waiting in self.resolving.values_mut() {
+            waiting.retain(|(_, transmit)| transmit.id != id);
         }
     }
 
     fn send_to(&mut self, hop: Hop, ip: IpAddr, transmit: Transmit) {
-        let address = SocketAddr::new(ip, hop.port.unwrap_or(SIP_PORT));
-        match hop.transport {
-            TransportKind::Udp => self.send_datagram(address, &transmit),
-            TransportKind::Tcp => match self.by_peer.get(&address).copied() {
-                Some(connection) => self.write(connection, &transmit),
-                None => self.open_stream(hop, address, transmit),
-            },
+        let address = SocketAddr::new(ip, hop.port());
+        if !hop.transport.is_stream() {
+            self.send_datagram(address, &transmit);
+            return;
+        }
+        let peer = Peer::of(&hop, address);
+        match self.by_peer.get(&peer).copied() {
+            Some(connection) => self.write(connection, &transmit),
+            None => self.open_stream(hop, peer, transmit),
         }
     }
 
     fn send_datagram(&mut self, address: SocketAddr, transmit: &Transmit) {
+        let Some(udp) = &self.udp else {
+            // The agent keeps to TLS; should it ever not, it meets this.
+            self.failed(transmit.id, TransportError::Unreachable);
+            return;
+        };
         if let Some(capture) = &self.network.capture {
             capture.datagram(self.local, address, &transmit.bytes);
         }
         tracing::debug!(account = %self.account, "sending {}", Outline(&transmit.bytes));
-        match self.udp.try_send_to(&transmit.bytes, address) {
+        // The first try may be told of an ICMP error that an earlier datagram met, to whomever that was: this
+        // one was not sent then.
+        let mut sent = udp.try_send_to(&transmit.bytes, address);
+        if matches!(&sent, Err(error) if error.kind() == io::ErrorKind::ConnectionRefused) {
+            sent = udp.try_send_to(&transmit.bytes, address);
+        }
+        match sent {
             Ok(_) => {}
             // A full buffer is a lost datagram, which the transaction repeats.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            // An ICMP error of an earlier datagram, to whomever that was: this one was not sent, and will be.
+            // Once more: the transaction repeats it.
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) => {
                 tracing::debug!(account = %self.account, %error, "datagram not sent");
@@ -230,47 +249,42 @@ impl SipSockets {
     }
 
     /// A stream is open and may be written to.
-    pub(super) fn opened(
-        &mut self,
-        connection: ConnectionId,
-        stream: TcpStream,
-        remote: SocketAddr,
-    ) {
-        let local = stream.local_addr().unwrap_or(self.local);
+    pub(super) fn opened(&mut self, connection: ConnectionId, wire: Wire, peer: Peer) {
+        let local = wire.local_addr().unwrap_or(self.local);
         let (writer, queue) = mpsc::channel(STREAM_BACKLOG);
         let (account, inbox) = (self.account, self.inbox.clone());
-        self.spawn(stream::run(stream, queue, account, connection, inbox));
+        self.spawn(stream::run(wire, queue, account, connection, inbox));
+        self.by_peer.insert(peer.clone(), connection);
         self.streams.insert(
             connection,
             Stream {
                 local,
-                remote,
+                peer,
                 writer,
             },
         );
-        self.by_peer.insert(remote, connection);
     }
 
     /// Closes a stream, or forgets one that broke.
     pub(super) fn close(&mut self, connection: ConnectionId) {
         if let Some(stream) = self.streams.remove(&connection)
-            && self.by_peer.get(&stream.remote) == Some(&connection)
+            && self.by_peer.get(&stream.peer) == Some(&connection)
         {
-            self.by_peer.remove(&stream.remote);
+            self.by_peer.remove(&stream.peer);
         }
     }
 
-    /// Sends what waited for a stream to `address`, now that there is one.
-    pub(super) fn send_waiting(&mut self, connection: ConnectionId, address: SocketAddr) {
-        for transmit in self.opening.remove(&address).unwrap_or_default() {
+    /// Sends what waited for a stream to `peer`, now that there is one.
+    pub(super) fn send_waiting(&mut self, connection: ConnectionId, peer: &Peer) {
+        for transmit in self.opening.remove(peer).unwrap_or_default() {
             self.write(connection, &transmit);
         }
     }
 
-    /// What waited for a stream to `address` that could not be opened. Its name may have another address.
-    pub(super) fn give_up_waiting(&mut self, address: SocketAddr) -> Vec<Transmit> {
-        self.names.retain(|_, (ip, _)| *ip != address.ip());
-        self.opening.remove(&address).unwrap_or_default()
+    /// What waited for a stream to `peer` that could not be opened. Its name may have another address.
+    pub(super) fn give_up_waiting(&mut self, peer: &Peer) -> Vec<Transmit> {
+        self.names.retain(|_, (ip, _)| *ip != peer.address.ip());
+        self.opening.remove(peer).unwrap_or_default()
     }
 
     fn write(&mut self, connection: ConnectionId, transmit: &Transmit) {
@@ -280,7 +294,7 @@ impl SipSockets {
         };
         tracing::debug!(account = %self.account, "sending {} over a stream", Outline(&transmit.bytes));
         if let Some(capture) = &self.network.capture {
-            capture.stream(stream.local, stream.remote, &transmit.bytes);
+            capture.stream(stream.local, stream.peer.address, &transmit.bytes);
         }
         if stream.writer.try_send(transmit.bytes.clone()).is_err() {
             self.failed(transmit.id, TransportError::Closed);
@@ -293,58 +307,32 @@ impl SipSockets {
         }
     }
 
-    fn open_stream(&mut self, hop: Hop, address: SocketAddr, transmit: Transmit) {
-        let waiting = self.opening.entry(address).or_default();
-        waiting.push(transmit);
-        if waiting.len() > 1 {
+    fn open_stream(&mut self, hop: Hop, peer: Peer, transmit: Transmit) {
+        // What is opened already may have nothing that waits for it any more.
+        let begun = self.opening.contains_key(&peer);
+        self.opening.entry(peer.clone()).or_default().push(transmit);
+        if begun {
             return;
         }
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
         let (limit, local) = (self.connect_limit, self.local.ip());
         self.spawn(async move {
-            let opened = tokio::time::timeout(limit, connect(&network, local, address)).await;
-            let inbound = match opened {
-                Ok(Ok(stream)) => Inbound::Connected {
+            let opening = open(&network, local, peer.address, &hop);
+            let opened = tokio::time::timeout(limit, opening).await;
+            let inbound = match opened.unwrap_or(Err(TransportError::TimedOut)) {
+                Ok(stream) => Inbound::Connected {
                     account,
                     stream,
-                    remote: address,
+                    peer,
                     hop: Some(hop),
                 },
-                Ok(Err(error)) => {
-                    let failure = transport_error(&error);
-                    Inbound::NotConnected {
-                        account,
-                        address,
-                        failure,
-                    }
-                }
-                Err(_) => Inbound::NotConnected {
+                Err(failure) => Inbound::NotConnected {
                     account,
-                    address,
-                    failure: TransportError::TimedOut,
+                    peer,
+                    failure,
                 },
             };
             inbox.put(inbound).await;
-        });
-    }
-
-    fn resolve(&mut self, name: String, hop: Hop, transmit: Transmit) {
-        let waiting = self.resolving.entry(name.clone()).or_default();
-        waiting.push((hop, transmit));
-        if waiting.len() > 1 {
-            return;
-        }
-        let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
-        let ours = self.local.ip();
-        self.spawn(async move {
-            let (resolver, asked) = (network.resolver.clone(), name.clone());
-            let found =
-                tokio::task::spawn_blocking(move || resolver.addresses(network.id, &asked)).await;
-            let addresses = found.ok().and_then(Result::ok).unwrap_or_default();
-            // The socket speaks one family.
-            let reachable = |ip: &IpAddr| ip.is_ipv4() == ours.is_ipv4();
-            let ip = addresses.into_iter().find(reachable);
-            inbox.put(Inbound::Resolved { account, name, ip }).await;
         });
     }
 
@@ -364,25 +352,20 @@ impl SipSockets {
     }
 }
 
-/// A datagram socket and a listener at one address.
-fn bind_both(
+/// Connects, and for TLS waits for the server's proof.
+async fn open(
     network: &Network,
-    local: SocketAddr,
-) -> io::Result<(std::net::UdpSocket, std::net::TcpListener)> {
-    // A free port for one kind may be taken for the other: try a few.
-    const ATTEMPTS: usize = 16;
-    let mut last = io::Error::from(io::ErrorKind::AddrInUse);
-    for _ in 0..ATTEMPTS {
-        let udp = network.factory.udp(network.id, local)?;
-        match network.factory.listener(network.id, udp.local_addr()?) {
-            Ok(listener) => return Ok((udp, listener)),
-            Err(error) => last = error,
-        }
-        if local.port() != 0 {
-            break;
-        }
+    local: IpAddr,
+    address: SocketAddr,
+    hop: &Hop,
+) -> Result<Wire, TransportError> {
+    let connected = connect(network, local, address).await;
+    let stream = connected.map_err(|error| transport_error(&error))?;
+    if !hop.transport.is_secure() {
+        return Ok(Wire::Plain(stream));
     }
-    Err(last)
+    let secured = network.tls.connect(stream, hop.name()).await?;
+    Ok(Wire::Secure(Box::new(secured)))
 }
 
 async fn connect(network: &Network, local: IpAddr, address: SocketAddr) -> io::Result<TcpStream> {
@@ -390,58 +373,6 @@ async fn connect(network: &Network, local: IpAddr, address: SocketAddr) -> io::R
     TcpSocket::from_std_stream(socket.into())
         .connect(address)
         .await
-}
-
-async fn read_datagrams(socket: Arc<UdpSocket>, account: AccountId, inbox: Inbox) {
-    let mut buffer = vec![0; DATAGRAM];
-    loop {
-        match socket.recv_from(&mut buffer).await {
-            Ok((length, from)) => {
-                let bytes = buffer.get(..length).unwrap_or_default().to_vec();
-                if !inbox
-                    .put(Inbound::Sip {
-                        account,
-                        from,
-                        bytes,
-                    })
-                    .await
-                {
-                    return;
-                }
-            }
-            // An ICMP error of an earlier datagram: the transaction's timers deal with it.
-            Err(error) => {
-                tracing::debug!(%account, %error, "datagram socket");
-                tokio::time::sleep(AFTER_FAULT).await;
-            }
-        }
-    }
-}
-
-async fn accept_streams(listener: TcpListener, account: AccountId, inbox: Inbox) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, remote)) => {
-                let _ = stream.set_nodelay(true);
-                if !inbox
-                    .put(Inbound::Connected {
-                        account,
-                        stream,
-                        remote,
-                        hop: None,
-                    })
-                    .await
-                {
-                    return;
-                }
-            }
-            Err(error) => {
-                // Out of descriptors, most likely: wait for some to be free instead of spinning.
-                tracing::warn!(%account, %error, "stream not accepted");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
 }
 
 fn transport_error(error: &io::Error) -> TransportError {

@@ -8,14 +8,14 @@ use tandem_call::Command;
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::transaction::{ConnectionId, Hop};
 use tandem_types::{AccountId, CallId};
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, oneshot};
 
 use super::EngineError;
 use super::inbox::{Inbound, Inbox};
 use super::ledger::{Job, Ledger, wall_now};
 use super::media_sockets::MediaSockets;
-use super::sip_sockets::{Network, SipSockets};
+use super::sip_sockets::{Network, Peer, SipSockets};
+use super::stream::Wire;
 use crate::phone::{AccountError, Audio, Output, Phone, PhoneError, SipAccount};
 
 /// How long a server may take to let go at shutdown.
@@ -266,7 +266,7 @@ impl Task {
             return Err(PhoneError::from(AccountError::Exists).into());
         }
         let (network, inbox) = (self.network.clone(), self.inbox.clone());
-        let sockets = SipSockets::open(id, network, inbox, local, account.transport)
+        let sockets = SipSockets::open(id, network, inbox, local, account.choice())
             .map_err(EngineError::Bind)?;
         let addresses: LocalAddresses = sockets.addresses();
         self.phone.add_account(id, account, addresses)?;
@@ -291,18 +291,18 @@ impl Task {
             Inbound::Connected {
                 account,
                 stream,
-                remote,
+                peer,
                 hop,
             } => {
-                self.take_connection(now, account, stream, remote, hop);
+                self.take_connection(now, account, stream, peer, hop);
             }
             Inbound::NotConnected {
                 account,
-                address,
+                peer,
                 failure,
             } => {
                 if let Some(sockets) = self.sip.get_mut(&account) {
-                    for transmit in sockets.give_up_waiting(address) {
+                    for transmit in sockets.give_up_waiting(&peer) {
                         self.phone
                             .handle_send_failed(now, account, transmit.id, failure);
                     }
@@ -326,6 +326,16 @@ impl Task {
                     sockets.close(connection);
                 }
                 self.phone.handle_disconnected(now, account, connection);
+            }
+            Inbound::Unreachable { account, remote } => {
+                self.phone.handle_unreachable(now, account, remote);
+            }
+            Inbound::Answered {
+                account,
+                question,
+                answer,
+            } => {
+                self.phone.handle_answer(now, account, &question, &answer);
             }
             Inbound::Resolved { account, name, ip } => {
                 if let Some(sockets) = self.sip.get_mut(&account) {
@@ -351,8 +361,8 @@ impl Task {
         &mut self,
         now: Instant,
         account: AccountId,
-        stream: TcpStream,
-        remote: SocketAddr,
+        stream: Wire,
+        peer: Peer,
         hop: Option<Hop>,
     ) {
         let connection = ConnectionId(self.next_connection);
@@ -361,12 +371,13 @@ impl Task {
             return;
         };
         let local = stream.local_addr().unwrap_or_else(|_| sockets.local());
-        sockets.opened(connection, stream, remote);
+        let remote = peer.address();
+        sockets.opened(connection, stream, peer.clone());
         let opened_here = hop.is_some();
         self.phone
             .handle_connected(now, account, connection, local, remote, hop);
         if opened_here {
-            sockets.send_waiting(connection, remote);
+            sockets.send_waiting(connection, &peer);
         }
     }
 
@@ -398,6 +409,16 @@ impl Task {
                 Output::Sip { account, transmit } => {
                     if let Some(sockets) = self.sip.get_mut(&account) {
                         sockets.send(transmit);
+                    }
+                }
+                Output::Withdraw { account, transmit } => {
+                    if let Some(sockets) = self.sip.get_mut(&account) {
+                        sockets.withdraw(transmit);
+                    }
+                }
+                Output::Locate { account, question } => {
+                    if let Some(sockets) = self.sip.get_mut(&account) {
+                        sockets.locate(question);
                     }
                 }
                 Output::CloseConnection {

@@ -5,11 +5,16 @@
 //! certificate checks may block; the engine calls them on a blocking thread, never on a runtime worker.
 
 mod capture;
+mod identity;
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+mod records;
 mod resolver;
+mod roots;
 mod sockets;
 mod verify;
 
 pub use capture::{Capture, PcapFile};
-pub use resolver::{Resolver, StaticResolver, SystemResolver};
+pub use resolver::{NaptrRecord, Resolver, SrvRecord, StaticResolver, SystemResolver};
+pub use roots::{NoRoots, Roots, RootsVerifier};
 pub use sockets::{NetworkId, SocketFactory, SystemSockets};
 pub use verify::{CertificateError, CertificateVerifier};

@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-/// Judges a server's certificate chain. May block: the engine calls it on a blocking thread.
+/// Judges a server's certificate chain. May block: the engine calls it on a blocking thread, after the
+/// handshake has shown that the server holds the key of the first certificate, and before a single byte of
+/// SIP is sent.
 ///
-/// Phones answer with their own trust store (and its user-installed roots), tests and pinned deployments
-/// with a list. TLS itself joins with secure transport; the seam is here from the first commit, so that no
-/// caller has to change its set-up then.
+/// Phones answer with their own trust store (and its user-installed roots), desktops and tests with
+/// [`RootsVerifier`](super::RootsVerifier).
 pub trait CertificateVerifier: Send + Sync {
     /// Judges `chain` (DER, the server's own certificate first) for `server_name`, a DNS name or IP literal
     /// without brackets.

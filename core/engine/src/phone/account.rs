@@ -8,6 +8,7 @@ use tandem_sip::agent::{
     AgentConfig, Incoming, LargeRequests, LocalAddresses, SessionId, UserAgent,
 };
 use tandem_sip::digest::Credentials;
+use tandem_sip::locate::TransportChoice;
 use tandem_sip::message::{Host, NameAddr, SipUri, Uri};
 use tandem_sip::transaction::TransportKind;
 use tandem_types::media::MediaSecurity;
@@ -31,8 +32,9 @@ pub struct SipAccount {
     pub user: Option<Pii<String>>,
     /// Password; `None` gives up when the server asks for one.
     pub password: Option<Pii<String>>,
-    /// How to reach the server.
-    pub transport: TransportKind,
+    /// How to reach the server. With TLS alone nothing ever leaves in the clear, nor is anything in the clear
+    /// taken in.
+    pub transport: TransportChoice,
     /// Own address; `None`: the one that leads to the server, and any free port.
     pub bind: Option<SocketAddr>,
     /// Registration lifetime to ask for.
@@ -60,10 +62,34 @@ impl SipAccount {
             display_name: None,
             user: None,
             password: password.map(Pii::new),
-            transport: TransportKind::Udp,
+            transport: TransportChoice::Automatic,
             bind: None,
             expires: EXPIRES,
             media_security: Self::MEDIA_SECURITY,
+        }
+    }
+
+    /// The server, as a URI.
+    pub(crate) fn server(&self) -> Result<Option<Uri>, AccountError> {
+        let Some(server) = &self.registrar else {
+            return Ok(None);
+        };
+        let uri: Uri = format!("sip:{}", server.reveal())
+            .parse()
+            .map_err(|_| AccountError::BadRegistrar)?;
+        Ok(Some(uri))
+    }
+
+    /// How to reach the server: `sips:` of the own address leaves no choice.
+    pub(crate) fn choice(&self) -> TransportChoice {
+        let address = self.address.reveal().trim_start();
+        let secure = address
+            .get(..5)
+            .is_some_and(|scheme| scheme.eq_ignore_ascii_case("sips:"));
+        if secure {
+            TransportKind::Tls.into()
+        } else {
+            self.transport
         }
     }
 
@@ -96,23 +122,15 @@ impl SipAccount {
         Ok((uri, parts))
     }
 
-    fn server(&self) -> Result<Option<Uri>, AccountError> {
-        let Some(server) = &self.registrar else {
-            return Ok(None);
-        };
-        let uri = format!("sip:{}", server.reveal()).parse();
-        uri.map(Some).map_err(|_| AccountError::BadRegistrar)
-    }
-
     /// A direct account at `bind`: it can be called there, and calls without a server.
-    pub fn direct(bind: SocketAddr, transport: TransportKind) -> Self {
+    pub fn direct(bind: SocketAddr, transport: impl Into<TransportChoice>) -> Self {
         Self {
             address: Pii::new(format!("sip:tandem@{}", Host::from(bind.ip()))),
             display_name: None,
             registrar: None,
             user: None,
             password: None,
-            transport,
+            transport: transport.into(),
             bind: Some(bind),
             expires: EXPIRES,
             media_security: Self::MEDIA_SECURITY,
@@ -198,7 +216,7 @@ pub(super) fn agent_config(
         Some(_) => aor,
         None => Uri::Sip(reachable(parts, local)),
     };
-    let mut config = AgentConfig::new(aor, account.transport, local);
+    let mut config = AgentConfig::new(aor, account.choice(), local);
     config.display_name = account
         .display_name
         .as_ref()
@@ -237,7 +255,7 @@ mod tests {
         let account = SipAccount::direct(bind.parse().unwrap(), TransportKind::Udp);
         let local = LocalAddresses {
             udp: Some(local.parse().unwrap()),
-            tcp: None,
+            ..LocalAddresses::default()
         };
         let (config, _) = agent_config(&account, local, "", "").unwrap();
         config.aor.to_string()

@@ -206,7 +206,7 @@ mod tests {
         account.registrar = Some(Pii::new("192.0.2.9".to_owned()));
         let local = LocalAddresses {
             udp: "192.0.2.1:5060".parse().ok(),
-            tcp: None,
+            ..LocalAddresses::default()
         };
         phone.add_account(ACCOUNT, &account, local).unwrap();
         phone

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use tandem_sip::locate::{Answer, Question};
 use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_types::{AccountId, CallId};
 
@@ -72,6 +73,27 @@ impl Phone {
     ) {
         self.with_agent(now, account, |agent| {
             agent.handle_send_failed(now, transmit, failure);
+        });
+    }
+
+    /// Nobody takes datagrams at `remote` (ICMP).
+    pub fn handle_unreachable(&mut self, now: Instant, account: AccountId, remote: SocketAddr) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_unreachable(now, remote);
+        });
+    }
+
+    /// The name servers have answered an [`Output::Locate`](super::Output::Locate); with no records where
+    /// they said nothing.
+    pub fn handle_answer(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        question: &Question,
+        answer: &Answer,
+    ) {
+        self.with_agent(now, account, |agent| {
+            agent.handle_answer(now, question, answer);
         });
     }
 

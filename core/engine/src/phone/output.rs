@@ -2,7 +2,8 @@
 
 use tandem_media::Datagram;
 use tandem_sip::agent::Transmit;
-use tandem_sip::transaction::ConnectionId;
+use tandem_sip::locate::Question;
+use tandem_sip::transaction::{ConnectionId, TransmitId};
 use tandem_store::{EndedCall, NewCall, UnixMillis};
 use tandem_types::{AccountId, CallId, CallQuality};
 
@@ -17,6 +18,21 @@ pub enum Output {
         account: AccountId,
         /// What, and where to.
         transmit: Transmit,
+    },
+    /// Do not send that SIP message any more, if it still waits for its way.
+    Withdraw {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        transmit: TransmitId,
+    },
+    /// Ask the name servers of the account's network, and say what came of it with
+    /// [`handle_answer`](super::Phone::handle_answer).
+    Locate {
+        /// For whom.
+        account: AccountId,
+        /// What.
+        question: Question,
     },
     /// Close one of this account's connections.
     CloseConnection {

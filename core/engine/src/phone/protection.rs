@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use tandem_media::{Capabilities, LocalTransport, NegotiateError, Protection, negotiate};
 use tandem_sip::agent::{EndKind, SessionEnd};
-use tandem_sip::transaction::TransportKind;
 use tandem_types::media::{Direction, MediaSecurity};
 use tandem_types::{AccountId, EndReason, MediaDescription};
 
@@ -19,7 +18,8 @@ impl Desk {
         let mut capabilities = self.config.media.clone();
         if let Some(slot) = self.accounts.get(&account) {
             capabilities.security = slot.media_security;
-            capabilities.signalling_is_secure = is_encrypted(slot.config.transport);
+            // An account that may choose could be on TLS now and, after another look-up, no more.
+            capabilities.signalling_is_secure = slot.config.transport.is_secure();
         }
         capabilities
     }
@@ -155,11 +155,4 @@ fn first(
     protection: Protection,
 ) -> MediaDescription {
     negotiate::offer(capabilities, local, protection, Direction::SendRecv)
-}
-
-/// Whether what is said over it can be read by those it passes.
-const fn is_encrypted(transport: TransportKind) -> bool {
-    match transport {
-        TransportKind::Udp | TransportKind::Tcp => false,
-    }
 }

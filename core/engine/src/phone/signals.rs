@@ -26,6 +26,12 @@ impl Phone {
     ) {
         match output {
             AgentOutput::Transmit(transmit) => self.desk.push(Output::Sip { account, transmit }),
+            AgentOutput::Withdraw(transmit) => {
+                self.desk.push(Output::Withdraw { account, transmit });
+            }
+            AgentOutput::Locate(question) => {
+                self.desk.push(Output::Locate { account, question });
+            }
             AgentOutput::CloseConnection(connection) => {
                 self.desk.push(Output::CloseConnection {
                     account,

@@ -5,8 +5,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::digest::Credentials;
+use crate::locate::{Target, TransportChoice};
 use crate::message::Uri;
-use crate::transaction::{Timers, TransportKind};
+use crate::transaction::Timers;
 
 /// What a [`UserAgent`](super::UserAgent) is and how it behaves.
 ///
@@ -26,8 +27,8 @@ pub struct AgentConfig {
     pub registrar: Option<Uri>,
     /// First hop of every request outside a dialog, before the registrar.
     pub outbound_proxy: Option<Uri>,
-    /// Transport of requests whose URI names none.
-    pub transport: TransportKind,
+    /// Transport of requests whose URI names none. TLS never gives way to another.
+    pub transport: TransportChoice,
     /// Where this side can be reached, as far as it knows.
     pub local: LocalAddresses,
     /// `+sip.instance` (RFC 5626 §4.1): a `urn:uuid:…` that stays the same for the life of the installation.
@@ -50,14 +51,14 @@ pub struct AgentConfig {
 
 impl AgentConfig {
     /// A phone with no server and no credentials that speaks `transport`.
-    pub fn new(aor: Uri, transport: TransportKind, local: LocalAddresses) -> Self {
+    pub fn new(aor: Uri, transport: impl Into<TransportChoice>, local: LocalAddresses) -> Self {
         Self {
             aor,
             display_name: None,
             credentials: None,
             registrar: None,
             outbound_proxy: None,
-            transport,
+            transport: transport.into(),
             local,
             instance_id: String::new(),
             user_agent: String::new(),
@@ -68,6 +69,11 @@ impl AgentConfig {
             ring_limit: Duration::from_secs(180),
             max_sessions: 16,
         }
+    }
+
+    /// The first hop of requests outside any dialog.
+    pub(super) fn server(&self) -> Option<&Uri> {
+        self.outbound_proxy.as_ref().or(self.registrar.as_ref())
     }
 }
 
@@ -89,12 +95,22 @@ pub struct LocalAddresses {
     pub udp: Option<SocketAddr>,
     /// The TCP listener's address. Without one, an open connection's own address is used.
     pub tcp: Option<SocketAddr>,
+    /// Where TLS connections leave from before there is one; port 0 where that is not known, as mostly.
+    pub tls: Option<SocketAddr>,
+}
+
+impl LocalAddresses {
+    /// Whether a socket of this side can reach that target: one of its address family.
+    pub(super) fn reaches(&self, target: &Target) -> bool {
+        let own = self.udp.or(self.tcp).or(self.tls);
+        own.is_none_or(|own| own.is_ipv4() == target.address.is_ipv4())
+    }
 }
 
 impl fmt::Debug for LocalAddresses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (udp, tcp) = (self.udp.is_some(), self.tcp.is_some());
-        write!(f, "LocalAddresses(udp: {udp}, tcp: {tcp})")
+        let (udp, tcp, tls) = (self.udp.is_some(), self.tcp.is_some(), self.tls.is_some());
+        write!(f, "LocalAddresses(udp: {udp}, tcp: {tcp}, tls: {tls})")
     }
 }
 
@@ -113,7 +129,7 @@ pub enum LargeRequests {
 pub struct KeepAlive {
     /// UDP: a bare CRLF to the registrar.
     pub udp: Option<Duration>,
-    /// TCP: a CRLFCRLF ping (RFC 5626 §3.5.1).
+    /// TCP and TLS: a CRLFCRLF ping (RFC 5626 §3.5.1).
     pub tcp: Option<Duration>,
     /// How long a TCP peer may take to pong, once it has ponged at all (10 s in RFC 5626 §4.4.1).
     pub pong: Duration,

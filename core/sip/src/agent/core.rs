@@ -7,9 +7,11 @@ use std::time::Instant;
 use tandem_types::Entropy;
 
 use super::proofs::Proofs;
+use super::route::Aim;
 use super::streams::Streams;
 use super::{AgentConfig, AgentError, Event, LargeRequests, Output, SessionId, Transmit};
 use crate::digest::{AuthChain, AuthHeader, DigestError};
+use crate::locate::Locator;
 use crate::message::{
     Host, Method, NameAddr, Request, Response, SipUri, StatusCode, Uri, Via, name,
 };
@@ -41,14 +43,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) const fn of(flow: Flow) -> Self {
+    pub(super) fn of(flow: Flow, core: &Core) -> Self {
         match flow {
             Flow::Datagram(_) => Self {
                 transport: TransportKind::Udp,
                 connection: None,
             },
             Flow::Connection(id, _) => Self {
-                transport: TransportKind::Tcp,
+                transport: core.transport_over(id),
                 connection: Some(id),
             },
         }
@@ -62,8 +64,13 @@ pub(super) struct Core {
     pub(super) streams: Streams,
     pub(super) proofs: Option<Proofs>,
     pub(super) owners: BTreeMap<ClientId, Owner>,
-    /// How the server sees our address, learned from `received` and `rport` (RFC 3581).
-    pub(super) public: Option<SocketAddr>,
+    /// How the server sees our address over that transport, learned from `received` and `rport` (RFC 3581).
+    pub(super) public: Option<(TransportKind, SocketAddr)>,
+    pub(super) locator: Locator,
+    /// The server the account is registered with: further requests go there, by the same flow.
+    pub(super) home: Option<Aim>,
+    /// A call found that server dead: the account must look for another one, or nobody can call it.
+    pub(super) home_lost: bool,
     /// RFC 3608: where the server wants our requests to pass.
     pub(super) service_routes: Vec<NameAddr>,
     /// Hops that took no stream for a large request, on this network: each further one would wait for the
@@ -85,6 +92,9 @@ impl Core {
             proofs,
             owners: BTreeMap::new(),
             public: None,
+            locator: Locator::new(),
+            home: None,
+            home_lost: false,
             service_routes: Vec::new(),
             no_streams: VecDeque::new(),
             outputs: VecDeque::new(),
@@ -107,6 +117,12 @@ impl Core {
                 bytes: out.bytes,
             }));
         }
+        if let Some(id) = self.transactions.poll_withdrawn() {
+            return Some(Output::Withdraw(id));
+        }
+        if let Some(question) = self.locator.poll_question() {
+            return Some(Output::Locate(question));
+        }
         self.outputs.pop_front()
     }
 
@@ -115,30 +131,30 @@ impl Core {
     }
 
     /// The line requests outside any dialog take.
-    pub(super) const fn own_line(&self) -> Line {
+    pub(super) fn own_line(&self) -> Line {
         Line {
-            transport: self.config.transport,
+            transport: self.transport(),
             connection: None,
         }
     }
 
     /// Where the far end reaches this side (§8.1.1.8).
     pub(super) fn contact(&self, transport: TransportKind) -> NameAddr {
-        let address = if transport == self.config.transport {
-            self.public
-        } else {
-            None
-        };
+        let seen = self.public.filter(|(over, _)| *over == transport);
+        let address = seen.map(|(_, address)| address);
         let address = address.or_else(|| self.local(transport));
         let mut uri = match address {
-            Some(address) => SipUri::new(address.ip().into()).with_port(Some(address.port())),
+            Some(address) => SipUri::new(address.ip().into()).with_port(port_of(address)),
             None => SipUri::new(Host::Name("invalid".to_owned())),
         };
         if let Some(user) = self.config.aor.as_sip().and_then(SipUri::user_text) {
             uri = uri.with_user(&user);
         }
-        if transport == TransportKind::Tcp {
-            uri = uri.with_parameter("transport", Some("tcp"));
+        if self.config.aor.as_sip().is_some_and(SipUri::is_secure) && transport.is_secure() {
+            // §8.1.1.8: who is called by sips: is answered by it; its transport goes without saying.
+            uri = uri.with_secure(true);
+        } else if let Some(name) = transport.parameter() {
+            uri = uri.with_parameter("transport", Some(name));
         }
         NameAddr::new(Uri::Sip(uri))
     }
@@ -148,29 +164,13 @@ impl Core {
         let local = self.config.local;
         match transport {
             TransportKind::Udp => local.udp.or(local.tcp),
-            TransportKind::Tcp => local.tcp.or_else(|| self.streams.local()).or(local.udp),
+            TransportKind::Tcp => {
+                let open = || self.streams.local(transport);
+                local.tcp.or_else(open).or(local.udp)
+            }
+            // Nothing listens for TLS: the connection is where we can be reached.
+            TransportKind::Tls => self.streams.local(transport).or(local.tls),
         }
-    }
-
-    /// Where a request with this first hop goes. A hop of a scheme or transport this build lacks (`sips:`, a
-    /// browser's `transport=ws`) is left to the account's server, if there is one, which knows more of them.
-    pub(super) fn destination(
-        &self,
-        next_hop: &Uri,
-        line: Line,
-    ) -> Result<Destination, AgentError> {
-        let hop = Hop::of(next_hop, line.transport).or_else(|error| {
-            let server = self.config.outbound_proxy.as_ref();
-            let server = server.or(self.config.registrar.as_ref()).ok_or(error)?;
-            Hop::of(server, line.transport)
-        })?;
-        Ok(match hop.transport {
-            TransportKind::Udp => Destination::Datagram(hop),
-            TransportKind::Tcp => match self.streams.to(&hop) {
-                Some(connection) => Destination::Connection(connection),
-                None => Destination::Stream(hop),
-            },
-        })
     }
 
     /// A request outside any dialog, From and To in place; the URI is its first hop (§8.1.1).
@@ -206,6 +206,14 @@ impl Core {
         (request, next_hop)
     }
 
+    /// The URI a request outside any dialog is sent to first, if its own is `uri`.
+    pub(super) fn first_hop(&self, uri: &Uri) -> Uri {
+        let proxy = self.config.outbound_proxy.as_ref();
+        let routes = self.service_routes.first().map(|route| &route.uri);
+        let registrar = self.config.registrar.as_ref();
+        proxy.or(routes).or(registrar).unwrap_or(uri).clone()
+    }
+
     /// Puts on the Via and sends under the watch of a transaction.
     pub(super) fn send(
         &mut self,
@@ -216,7 +224,7 @@ impl Core {
         line: Line,
     ) -> Result<ClientId, AgentError> {
         self.sign(&mut request);
-        let via = self.via(to.transport());
+        let via = self.via(self.transport_of(&to));
         request.headers.insert_front(name::VIA, via.to_string());
         let (to, fallback) = self.second_way(&mut request, to, line);
         let id = self.transactions.start(now, request, to, fallback)?;
@@ -245,7 +253,7 @@ impl Core {
         line: Line,
     ) -> (Destination, Vec<u8>) {
         self.sign(&mut ack);
-        let via = self.via(to.transport());
+        let via = self.via(self.transport_of(&to));
         ack.headers.insert_front(name::VIA, via.to_string());
         let bytes = ack.to_bytes();
         match (&to, line.connection) {
@@ -345,7 +353,7 @@ impl Core {
     fn via(&mut self, transport: TransportKind) -> Via {
         let branch = format!("{}{}", Via::MAGIC_COOKIE, self.entropy.hex(12));
         let (host, port) = match self.local(transport) {
-            Some(address) => (address.ip().into(), Some(address.port())),
+            Some(address) => (address.ip().into(), port_of(address)),
             None => (Host::Name("invalid".to_owned()), None),
         };
         let mut via = Via::new(transport.via_token(), host, port, &branch);
@@ -400,7 +408,7 @@ impl Core {
             Destination::Stream(hop) => {
                 let fallback = connection.map(|connection| Fallback {
                     to: Destination::Connection(connection),
-                    via: self.via(TransportKind::Tcp),
+                    via: self.via(self.transport_over(connection)),
                 });
                 (Destination::Stream(hop), fallback)
             }
@@ -415,6 +423,11 @@ fn loose(proxy: Uri) -> NameAddr {
         Uri::Sip(uri) if !uri.lr() => NameAddr::new(Uri::Sip(uri.with_parameter("lr", None))),
         other => NameAddr::new(other),
     }
+}
+
+/// The port to tell others; 0 is none.
+fn port_of(address: SocketAddr) -> Option<u16> {
+    Some(address.port()).filter(|port| *port != 0)
 }
 
 fn put(request: &mut Request, headers: Vec<AuthHeader>) {

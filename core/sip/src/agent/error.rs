@@ -1,5 +1,6 @@
 //! Why a command was not carried out.
 
+use crate::locate::LocateError;
 use crate::sdp::SdpError;
 use crate::transaction::{HopError, TransactionError};
 
@@ -22,6 +23,9 @@ pub enum AgentError {
     /// The address leads nowhere this build can send to.
     #[error(transparent)]
     Unroutable(#[from] HopError),
+    /// The address has no server behind it.
+    #[error(transparent)]
+    Unlocated(#[from] LocateError),
     /// Too many requests are open.
     #[error(transparent)]
     Transaction(#[from] TransactionError),

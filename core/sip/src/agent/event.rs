@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tandem_types::{EndReason, MediaDescription, Pii};
 
+use crate::locate::Question;
 use crate::message::{NameAddr, Reason, StatusCode};
 use crate::registration::RegistrationFailure;
 use crate::transaction::{ConnectionId, Destination, TransmitId};
@@ -14,7 +15,11 @@ use crate::transaction::{ConnectionId, Destination, TransmitId};
 pub enum Output {
     /// Send these bytes.
     Transmit(Transmit),
-    /// Close this TCP connection: it is dead, or its peer breaks the framing.
+    /// Do not send this any more, if it still waits for a name or a connection.
+    Withdraw(TransmitId),
+    /// Ask the name servers, and report by `handle_answer`.
+    Locate(Question),
+    /// Close this connection: it is dead, or its peer breaks the framing.
     CloseConnection(ConnectionId),
     /// News for the app.
     Event(Event),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::core::{Core, Owner};
+use super::core::{Core, Line, Owner};
 use super::session::Session;
 use super::{SessionId, UserAgent};
 use crate::message::{
@@ -34,6 +34,12 @@ const CAPABILITIES: Capabilities<'static> = Capabilities {
         "multipart/mixed",
         "multipart/alternative",
     ],
+};
+
+/// The same for what came over TLS: only then `sips:` was kept to on the last hop (RFC 5630 §4).
+const SECURE_CAPABILITIES: Capabilities<'static> = Capabilities {
+    schemes: &["sip", "sips", "tel"],
+    ..CAPABILITIES
 };
 
 impl UserAgent {
@@ -119,7 +125,12 @@ impl UserAgent {
                 .headers
                 .replace_first_value(name::VIA, &via.to_string());
         }
-        match screen_request(&request, &CAPABILITIES) {
+        let capabilities = if Line::of(flow, &self.core).transport.is_secure() {
+            &SECURE_CAPABILITIES
+        } else {
+            &CAPABILITIES
+        };
+        match screen_request(&request, capabilities) {
             Verdict::Accept => {}
             Verdict::Answer(response) => {
                 self.core.transactions.respond_once(flow, *response);

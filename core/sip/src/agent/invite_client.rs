@@ -8,13 +8,15 @@ use tandem_types::MediaDescription;
 
 use super::core::{Core, Owner};
 use super::in_dialog::Kind;
+use super::route::{Aim, Way, dialable};
 use super::session::{Phase, Session};
 use super::{AgentError, EndKind, Event, ForkId, SessionEnd};
 use crate::dialog::{Dialog, request_target};
 use crate::digest::AuthChain;
+use crate::locate::Place;
 use crate::message::{Method, NameAddr, Reason, Request, Response, SipUri, StatusCode, Uri, name};
 use crate::sdp::SessionDescription;
-use crate::transaction::{ClientId, Destination, HopError, TransportError, cancel_of};
+use crate::transaction::{ClientId, Destination, TransportError, cancel_of};
 
 /// Early dialogs kept per call.
 const MAX_FORKS: usize = 16;
@@ -56,6 +58,10 @@ pub(super) struct Outgoing {
     proceeding: bool,
     cancel: Cancel,
     give_up: Instant,
+    /// The server it went to.
+    aim: Option<Aim>,
+    /// It waits until this is looked up.
+    locating: Option<Place>,
 }
 
 impl Outgoing {
@@ -102,6 +108,8 @@ impl Session {
             proceeding: false,
             cancel: Cancel::No,
             give_up: now + core.config.ring_limit,
+            aim: None,
+            locating: None,
         });
         self.attempt(core, now, None)
     }
@@ -122,18 +130,32 @@ impl Session {
     }
 
     fn send_invite(
-        &self,
+        &mut self,
         core: &mut Core,
         now: Instant,
         outgoing: &mut Outgoing,
         challenge: Option<&Response>,
     ) -> Result<(), AgentError> {
         let target = outgoing.target.as_sip();
-        if target.is_some_and(SipUri::is_secure) {
-            // RFC 5630 §3.1.3: not even the hop to the server may be in the clear.
-            return Err(HopError::UnsupportedTransport.into());
-        }
-        let (mut request, next_hop) = core.request(
+        // RFC 5630 §3.1.3: not even the hop to the server may be in the clear.
+        let secure = target.is_some_and(SipUri::is_secure);
+        let aim = match (&outgoing.aim, challenge) {
+            (Some(aim), Some(_)) => aim.clone(),
+            (_, _) => {
+                let next_hop = core.first_hop(&outgoing.target);
+                match core.way(now, &next_hop, secure)? {
+                    Way::To(aim) => aim,
+                    Way::Locating(place) => {
+                        outgoing.locating = Some(place);
+                        return Ok(());
+                    }
+                }
+            }
+        };
+        self.line.transport = aim.target.transport;
+        let to = core.towards(&aim.target);
+        outgoing.aim = Some(aim.clone());
+        let (mut request, _) = core.request(
             Method::INVITE,
             outgoing.target.clone(),
             &outgoing.from,
@@ -152,11 +174,45 @@ impl Session {
                 .answer_challenge(&mut request, &mut outgoing.chain, response)
                 .map_err(|_| AgentError::WrongState)?,
         }
-        let to = core.destination(&next_hop, self.line)?;
         outgoing.proceeding = false;
         let id = core.send(now, Owner::Session(self.id), request, to, self.line)?;
+        core.be_impatient(now, id, &aim);
         outgoing.client = Some(id);
         Ok(())
+    }
+
+    /// A look-up is over.
+    pub(super) fn on_located(&mut self, core: &mut Core, now: Instant, place: &Place) {
+        let waiting = self
+            .outgoing
+            .as_mut()
+            .map(|outgoing| &mut outgoing.locating);
+        match waiting {
+            Some(waiting) if waiting.as_ref() == Some(place) => *waiting = None,
+            Some(_) | None => return,
+        }
+        if self.phase == Phase::Calling && self.attempt(core, now, None).is_err() {
+            self.on_invite_failed(core, now, Some(TransportError::Unresolved));
+        }
+    }
+
+    /// The server does not serve: asks the next one, if there is one.
+    fn fail_over(&mut self, core: &mut Core, now: Instant, answer: Option<&Response>) -> bool {
+        let aim = self
+            .outgoing
+            .as_mut()
+            .and_then(|outgoing| outgoing.aim.take());
+        let Some(aim) = aim else {
+            return false;
+        };
+        if !core.fail_over(now, &aim, answer) {
+            return false;
+        }
+        self.next_sequence();
+        if let Some(outgoing) = self.outgoing.as_mut() {
+            outgoing.chain = AuthChain::default();
+        }
+        self.attempt(core, now, None).is_ok()
     }
 
     /// A response to our first INVITE.
@@ -354,6 +410,7 @@ impl Session {
                 }
                 return;
             }
+            503 if self.fail_over(core, now, Some(response)) => return,
             300..=399 => self.take_alternatives(response),
             // §21.6: nobody else needs to be asked.
             600..=699 => {
@@ -478,6 +535,9 @@ impl Session {
         if self.phase != Phase::Calling {
             return;
         }
+        if self.fail_over(core, now, None) {
+            return;
+        }
         while let Some(target) = self.next_alternative() {
             self.next_sequence();
             if let Some(outgoing) = self.outgoing.as_mut() {
@@ -528,26 +588,5 @@ impl Session {
             }
             Cancel::No | Cancel::Wanted(_) | Cancel::Sent { .. } => {}
         }
-    }
-}
-
-/// What the Request-URI of a call becomes: a number is dialled at the registrar's domain (RFC 3261 §19.1.6).
-fn dialable(core: &Core, target: &Uri) -> Uri {
-    let Uri::Tel(number) = target else {
-        return request_target(target);
-    };
-    let server = core
-        .config
-        .aor
-        .as_sip()
-        .filter(|_| core.config.registrar.is_some());
-    match server {
-        Some(aor) => Uri::Sip(
-            SipUri::new(aor.host().clone())
-                .with_port(aor.port())
-                .with_user(&number.dialled())
-                .with_parameter("user", Some("phone")),
-        ),
-        None => target.clone(),
     }
 }

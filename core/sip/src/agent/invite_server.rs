@@ -94,7 +94,7 @@ impl Session {
         );
         let asserted = invite.headers.asserted_identities().ok();
         let asserted = asserted.and_then(|list| list.into_iter().next());
-        let line = Line::of(flow);
+        let line = Line::of(flow, core);
         let mut session = Self::new(core, id, Phase::Alerting, line, call_id, local_tag);
         let (sdp, offer) = described.unzip();
         session.dialog = Some(dialog);

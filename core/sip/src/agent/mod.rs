@@ -11,7 +11,7 @@
 //! # #[allow(clippy::disallowed_methods)]
 //! # fn now() -> Instant { Instant::now() }
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let local = LocalAddresses { udp: Some("192.0.2.1:5060".parse()?), tcp: None };
+//! let local = LocalAddresses { udp: Some("192.0.2.1:5060".parse()?), ..LocalAddresses::default() };
 //! let mut config = AgentConfig::new("sip:alice@example.org".parse()?, TransportKind::Udp, local);
 //! config.registrar = Some("sip:example.org".parse()?);
 //! // On a device the operating system's generator, never a seed.
@@ -23,6 +23,9 @@
 //!             // Resolve the hop's name, open or reuse a connection, send. If that fails, say so by
 //!             // `handle_send_failed`; a new connection is announced by `handle_connected` first.
 //!             Output::Transmit(transmit) => send(transmit),
+//!             // Names are looked up elsewhere; `handle_answer` takes what came of it.
+//!             Output::Locate(_question) => {}
+//!             Output::Withdraw(_transmit) => {}
 //!             Output::CloseConnection(_connection) => {}
 //!             Output::Event(Event::Incoming(call)) => agent.ring(now(), call.session)?,
 //!             Output::Event(_news) => {}
@@ -43,11 +46,13 @@
 //!   [`UserAgent::poll_timeout`] again;
 //! * [`Destination::Stream`]: if a connection to that hop is open or being opened, use it; otherwise open
 //!   one and, before sending, report `handle_connected(now, id, local, remote, Some(hop))`. Connections that
-//!   peers open are reported with `None`;
-//! * a hop without port is 5060, or what SRV records say (RFC 3263).
+//!   peers open are reported with `None`. A hop over TLS is open once the server has proven
+//!   [`Hop::name`]; until then, and if it cannot, nothing is sent;
+//! * [`Output::Locate`] is always answered, if need be with no records; a hop that still has a name (of a
+//!   far end, inside a dialog) is looked up by its addresses alone.
 //!
 //! What is not there: reliable provisional responses (100rel is neither offered nor accepted), session
-//! timers (refreshes of the far end are answered, none are sent), transfers, subscriptions, `sips:`.
+//! timers (refreshes of the far end are answered, none are sent), transfers, subscriptions.
 
 mod body;
 mod change;
@@ -64,6 +69,7 @@ mod invite_server;
 mod options;
 mod proofs;
 mod register;
+mod route;
 mod session;
 mod streams;
 
@@ -83,10 +89,11 @@ use self::core::{Core, Owner};
 use self::register::Registrar;
 use self::session::{Phase, Session};
 use self::streams::StreamCare;
+pub use crate::locate::{Answer, NaptrRecord, Question, SrvRecord, TransportChoice};
 pub use crate::registration::RegistrationFailure;
 use crate::transaction::Notice;
 pub use crate::transaction::{
-    ConnectionId, Destination, Hop, Timers, TransmitId, TransportError, TransportKind,
+    ConnectionId, Destination, Hop, Timers, TlsFailure, TransmitId, TransportError, TransportKind,
 };
 
 /// One account's user agent, or one for direct calls without any server.
@@ -115,7 +122,7 @@ impl UserAgent {
         &self.core.config
     }
 
-    /// A TCP connection is up: one that was opened for `hop`, or (`None`) one that a peer opened.
+    /// A connection is up: one that was opened for `hop`, or (`None`) one that a peer opened.
     pub fn handle_connected(
         &mut self,
         now: Instant,
@@ -144,7 +151,7 @@ impl UserAgent {
         self.settle(now);
     }
 
-    /// A TCP connection is gone.
+    /// A connection is gone.
     pub fn handle_disconnected(&mut self, now: Instant, connection: ConnectionId) {
         self.lose_connection(now, connection);
         self.settle(now);
@@ -157,11 +164,29 @@ impl UserAgent {
         self.settle(now);
     }
 
+    /// Nobody listens for datagrams at `remote` (ICMP port unreachable): requests that begin something there
+    /// fail at once instead of after half a minute.
+    pub fn handle_unreachable(&mut self, now: Instant, remote: SocketAddr) {
+        self.core.transactions.handle_unreachable(now, remote);
+        self.settle(now);
+    }
+
+    /// The name servers have answered an [`Output::Locate`]; with no records if they said nothing.
+    pub fn handle_answer(&mut self, now: Instant, question: &Question, answer: &Answer) {
+        let Core {
+            locator, entropy, ..
+        } = &mut self.core;
+        locator.handle_answer(now, question, answer, entropy.as_mut());
+        self.settle(now);
+    }
+
     /// The phone has other addresses now. Connections are given up and the account registers anew; sessions
     /// that are up need a `reinvite` with their new media addresses.
     pub fn handle_local_address_change(&mut self, now: Instant, local: LocalAddresses) {
         self.core.config.local = local;
         self.core.public = None;
+        self.core.home = None;
+        self.core.locator.clear();
         self.core.no_streams.clear();
         for connection in self.core.streams.all() {
             self.drop_connection(now, connection);
@@ -173,6 +198,10 @@ impl UserAgent {
     /// Time has come to `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.core.transactions.handle_timeout(now);
+        let Core {
+            locator, entropy, ..
+        } = &mut self.core;
+        locator.handle_timeout(now, entropy.as_mut());
         self.settle(now);
         for care in self.core.streams.handle_timeout(now) {
             match care {
@@ -205,6 +234,7 @@ impl UserAgent {
         let timers = [
             self.core.transactions.poll_timeout(),
             self.core.streams.poll_timeout(),
+            self.core.locator.poll_timeout(),
             self.registrar.poll_timeout(),
             sessions,
         ];
@@ -218,7 +248,7 @@ impl UserAgent {
 
     /// Whether nothing is left of any session, and no request waits for its response.
     pub fn is_idle(&self) -> bool {
-        self.sessions.is_empty() && !self.core.transactions.is_waiting()
+        self.sessions.is_empty() && !self.is_waiting()
     }
 
     /// Whether every far end has heard what it must: no session is up, no request waits for its final
@@ -227,7 +257,7 @@ impl UserAgent {
     pub fn is_settled(&self) -> bool {
         let over = |session: &Session| session.phase == Phase::Over && session.bye_owed.is_none();
         self.sessions.values().all(over)
-            && !self.core.transactions.is_waiting()
+            && !self.is_waiting()
             && !self.core.transactions.is_unacknowledged()
     }
 
@@ -243,6 +273,11 @@ impl UserAgent {
     /// How many transactions are open, started here and started by others: for tests and diagnostics.
     pub fn open_transactions(&self) -> (usize, usize) {
         self.core.transactions.open()
+    }
+
+    /// Whether any request waits for its final response, or for its way.
+    fn is_waiting(&self) -> bool {
+        self.core.transactions.is_waiting() || self.registrar.is_locating()
     }
 
     fn is_full(&self) -> bool {
@@ -273,6 +308,12 @@ impl UserAgent {
 
     /// Hands out what happened to transactions, and forgets sessions that are through.
     fn settle(&mut self, now: Instant) {
+        while let Some(place) = self.core.locator.poll_settled() {
+            self.registrar.on_located(&mut self.core, now, &place);
+            for session in self.sessions.values_mut() {
+                session.on_located(&mut self.core, now, &place);
+            }
+        }
         while let Some(notice) = self.core.transactions.poll_notice() {
             let (id, error, over) = match notice {
                 Notice::ClientTimedOut(id) => (id, None, false),
@@ -301,5 +342,8 @@ impl UserAgent {
             }
         }
         self.sessions.retain(|_, session| !session.is_gone());
+        if std::mem::take(&mut self.core.home_lost) {
+            self.registrar.on_home_lost(&mut self.core, now);
+        }
     }
 }

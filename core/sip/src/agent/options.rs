@@ -27,7 +27,7 @@ impl Core {
         let mut response = self.stateless_response(request, status);
         response.headers.set(name::ALLOW, Self::allow());
         describe(&mut response);
-        let contact = self.contact(self.config.transport);
+        let contact = self.contact(self.transport());
         response.headers.set(name::CONTACT, contact.to_string());
         response
     }

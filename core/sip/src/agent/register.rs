@@ -3,12 +3,16 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Owner};
-use super::{Event, RegistrationEvent};
+use super::core::{Core, Line, Owner};
+use super::route::{Aim, Way};
+use super::{AgentError, Event, RegistrationEvent};
 use crate::digest::AuthChain;
-use crate::message::{Method, NameAddr, Request, Response, name};
+use crate::locate::Place;
+use crate::message::{Method, NameAddr, Request, Response, StatusCode, Uri, name};
 use crate::registration::{Registration, RegistrationFailure, RegistrationState, Verdict, granted};
-use crate::transaction::{ClientId, ConnectionId, Destination, TransportError};
+use crate::transaction::{
+    ClientId, ConnectionId, Destination, TlsFailure, TransportError, TransportKind,
+};
 
 /// How often one registration may find that the server sees it at yet another address: behind a NAT that
 /// gives each packet a new port, following it would never end.
@@ -32,6 +36,12 @@ pub(super) struct Registrar {
     /// contact was before.
     by_flow: bool,
     rewrites: u8,
+    /// The server the last REGISTER went to.
+    aim: Option<Aim>,
+    /// A REGISTER waits until this is looked up.
+    locating: Option<Place>,
+    /// Why a server of this attempt could not be trusted: of all that failed, what a person should hear.
+    insecure: Option<TlsFailure>,
     /// The connection the registration lives on.
     connection: Option<ConnectionId>,
     keep_alive_at: Option<Instant>,
@@ -50,6 +60,9 @@ impl Registrar {
             bound: None,
             by_flow: false,
             rewrites: 0,
+            aim: None,
+            locating: None,
+            insecure: None,
             connection: None,
             keep_alive_at: None,
         }
@@ -60,8 +73,18 @@ impl Registrar {
         self.connection == Some(connection)
     }
 
+    /// Whether a REGISTER waits for its way.
+    pub(super) const fn is_locating(&self) -> bool {
+        self.locating.is_some()
+    }
+
     /// Registers, or renews.
     pub(super) fn register(&mut self, core: &mut Core, now: Instant) {
+        self.insecure = None;
+        self.try_next(core, now);
+    }
+
+    fn try_next(&mut self, core: &mut Core, now: Instant) {
         self.registration.trying();
         self.chain = AuthChain::default();
         self.send(core, now, None);
@@ -69,7 +92,8 @@ impl Registrar {
 
     /// Removes our contact.
     pub(super) fn unregister(&mut self, core: &mut Core, now: Instant) {
-        let under_way = self.registration.is_registered(now) || self.client.is_some();
+        let asked = self.client.is_some() || self.locating.is_some();
+        let under_way = self.registration.is_registered(now) || asked;
         let held = under_way || self.bound.is_some();
         self.keep_alive_at = None;
         if !held {
@@ -85,8 +109,25 @@ impl Registrar {
     /// The phone has a new address: the old contact and the old flow are void.
     pub(super) fn moved(&mut self, core: &mut Core, now: Instant) {
         self.rewrites = 0;
+        self.aim = None;
         if self.registration.is_wanted() {
             self.register(core, now);
+        }
+    }
+
+    /// A call found the server dead.
+    pub(super) fn on_home_lost(&mut self, core: &mut Core, now: Instant) {
+        if self.registration.is_registered(now) {
+            core.public = None;
+            self.rewrites = 0;
+            self.register(core, now);
+        }
+    }
+
+    /// A look-up is over.
+    pub(super) fn on_located(&mut self, core: &mut Core, now: Instant, place: &Place) {
+        if self.locating.as_ref() == Some(place) {
+            self.send(core, now, None);
         }
     }
 
@@ -97,6 +138,8 @@ impl Registrar {
             Err(_) if self.registration.state() == RegistrationState::Removing => {
                 self.finish_removal(core);
             }
+            // A network that is not there yet cannot look names up either.
+            Err(RegistrationFailure::Unreachable) => self.be_unreachable(core, now),
             Err(failure) => self.fail(core, Verdict::GiveUp(failure), now),
         }
     }
@@ -107,6 +150,7 @@ impl Registrar {
         now: Instant,
         challenge: Option<&Response>,
     ) -> Result<(), RegistrationFailure> {
+        self.locating = None;
         let registrar = core.config.registrar.clone();
         let Some(uri) = registrar.filter(|uri| uri.as_sip().is_some()) else {
             return Err(RegistrationFailure::NoRegistrar);
@@ -116,6 +160,16 @@ impl Registrar {
             .cloned()
             .map(crate::message::SipUri::without_user);
         let uri = server.map_or(uri, Into::into);
+        let next_hop = core.config.server().cloned().unwrap_or(uri.clone());
+        let Some(aim) = self.aim_at(core, now, &next_hop, challenge.is_some())? else {
+            return Ok(());
+        };
+        let line = Line {
+            transport: aim.target.transport,
+            connection: None,
+        };
+        let to = core.towards(&aim.target);
+        self.aim = Some(aim.clone());
         self.sequence = self.sequence.saturating_add(1);
         let aor = NameAddr::new(core.config.aor.clone());
         let mut from = aor.clone().with_tag(&self.tag);
@@ -123,30 +177,60 @@ impl Registrar {
             from = from.with_display(display);
         }
         let method = Method::REGISTER;
-        let (mut request, next_hop) =
-            core.request(method, uri, &from, &aor, &self.call_id, self.sequence);
-        self.describe(core, &mut request);
+        let (mut request, _) = core.request(method, uri, &from, &aor, &self.call_id, self.sequence);
+        self.describe(core, &mut request, line.transport);
         match challenge {
             None => core.authorize(&mut request, &mut self.chain),
             Some(response) => core
                 .answer_challenge(&mut request, &mut self.chain, response)
                 .map_err(|_| RegistrationFailure::NotAuthorised)?,
         }
-        let line = core.own_line();
-        let to = core
-            .destination(&next_hop, line)
-            .map_err(|_| RegistrationFailure::NoRegistrar)?;
         let id = core
             .send(now, Owner::Registration, request, to, line)
             .map_err(|_| RegistrationFailure::Unreachable)?;
+        if self.registration.state() != RegistrationState::Removing {
+            core.be_impatient(now, id, &aim);
+        }
         self.client = Some(id);
         Ok(())
     }
 
-    /// Contact, Expires, Supported.
-    fn describe(&mut self, core: &Core, request: &mut Request) {
+    /// The server to ask. A challenge is answered where it came from, and a contact removed where it was
+    /// left; otherwise the best one of now, so that a better one that came back is found. `None`: it is
+    /// being looked up.
+    fn aim_at(
+        &mut self,
+        core: &mut Core,
+        now: Instant,
+        next_hop: &Uri,
+        stay: bool,
+    ) -> Result<Option<Aim>, RegistrationFailure> {
         let removing = self.registration.state() == RegistrationState::Removing;
-        let mut contact = core.contact(core.config.transport);
+        if let Some(aim) = self.aim.clone().filter(|_| stay || removing) {
+            return Ok(Some(aim));
+        }
+        let place = core
+            .place(next_hop)
+            .map_err(|_| RegistrationFailure::NoRegistrar)?;
+        let choice = match core.config.aor.as_sip() {
+            Some(aor) if aor.is_secure() => TransportKind::Tls.into(),
+            Some(_) | None => core.config.transport,
+        };
+        match core.locate(now, place, choice) {
+            Ok(Way::To(aim)) => Ok(Some(aim)),
+            Ok(Way::Locating(place)) => {
+                self.locating = Some(place);
+                Ok(None)
+            }
+            Err(AgentError::Unlocated(_)) => Err(RegistrationFailure::Unreachable),
+            Err(_) => Err(RegistrationFailure::NoRegistrar),
+        }
+    }
+
+    /// Contact, Expires, Supported.
+    fn describe(&mut self, core: &Core, request: &mut Request, transport: TransportKind) {
+        let removing = self.registration.state() == RegistrationState::Removing;
+        let mut contact = core.contact(transport);
         if removing {
             contact = self
                 .contact
@@ -214,6 +298,10 @@ impl Registrar {
             return;
         }
         let removing = self.registration.state() == RegistrationState::Removing;
+        let is_out_of_order = response.status == StatusCode::SERVICE_UNAVAILABLE;
+        if is_out_of_order && !removing && self.fail_over(core, now, Some(response)) {
+            return;
+        }
         match self
             .registration
             .judge(response, proven, core.entropy.as_mut())
@@ -233,6 +321,9 @@ impl Registrar {
             return;
         }
         self.bound.clone_from(&self.contact);
+        if let Some(aim) = self.aim.clone() {
+            core.settle_at(aim);
+        }
         let required = response.headers.require().unwrap_or_default();
         self.by_flow = required
             .iter()
@@ -270,7 +361,9 @@ impl Registrar {
     /// Where the server saw the request come from is where it can reach us: if our contact says something
     /// else, it is registered anew. Says whether it is.
     fn follow_address(&mut self, core: &mut Core, now: Instant, response: &Response) -> bool {
-        let Some(seen) = seen_address(core, response) else {
+        let transport = self.aim.as_ref().map(|aim| aim.target.transport);
+        let seen = transport.and_then(|kind| Some((kind, seen_address(core, response, kind)?)));
+        let Some(seen) = seen else {
             return false;
         };
         let registered = self.contact.as_ref();
@@ -289,7 +382,7 @@ impl Registrar {
         core: &mut Core,
         now: Instant,
         id: ClientId,
-        _error: Option<TransportError>,
+        error: Option<TransportError>,
     ) {
         if self.client != Some(id) {
             return;
@@ -299,8 +392,35 @@ impl Registrar {
             self.finish_removal(core);
             return;
         }
-        let verdict = self.registration.unreachable(core.entropy.as_mut());
+        if let Some(TransportError::Tls(failure)) = error {
+            self.insecure = self.insecure.or(Some(failure));
+        }
+        if self.fail_over(core, now, None) {
+            return;
+        }
+        self.be_unreachable(core, now);
+    }
+
+    fn be_unreachable(&mut self, core: &mut Core, now: Instant) {
+        let why = self.insecure.map_or(
+            RegistrationFailure::Unreachable,
+            RegistrationFailure::Insecure,
+        );
+        let verdict = self.registration.unreachable(why, core.entropy.as_mut());
         self.fail(core, verdict, now);
+    }
+
+    /// The server does not serve: asks the next one, if there is one.
+    fn fail_over(&mut self, core: &mut Core, now: Instant, answer: Option<&Response>) -> bool {
+        let Some(aim) = self.aim.take() else {
+            return false;
+        };
+        let others = core.fail_over(now, &aim, answer);
+        if others {
+            core.public = None;
+            self.try_next(core, now);
+        }
+        others
     }
 
     /// The connection our contact lives on is gone: nobody can call until there is another.
@@ -337,6 +457,9 @@ impl Registrar {
 
     fn finish_removal(&mut self, core: &mut Core) {
         self.connection = None;
+        self.aim = None;
+        self.locating = None;
+        core.home = None;
         self.registration.removed();
         core.service_routes.clear();
         core.tell(Event::Registration(RegistrationEvent::Unregistered));
@@ -358,14 +481,9 @@ impl Registrar {
         }
         if self.keep_alive_at.is_some_and(|at| at <= now) {
             self.keep_alive_at = core.config.keep_alive.udp.map(|interval| now + interval);
-            let line = core.own_line();
-            let first = core
-                .config
-                .outbound_proxy
-                .as_ref()
-                .or(core.config.registrar.as_ref());
-            let to = first.map(|uri| core.destination(uri, line));
-            if let Some(Ok(to @ Destination::Datagram(_))) = to {
+            let home = core.home.as_ref();
+            let to = home.map(|home| core.towards(&home.target));
+            if let Some(to @ Destination::Datagram(_)) = to {
                 core.transactions.send_once(to, b"\r\n".to_vec());
             }
         }
@@ -373,11 +491,10 @@ impl Registrar {
 }
 
 /// Our address as the far end of the first hop saw it (RFC 3581).
-fn seen_address(core: &Core, response: &Response) -> Option<SocketAddr> {
+fn seen_address(core: &Core, response: &Response, over: TransportKind) -> Option<SocketAddr> {
     let via = response.headers.via().ok()?;
     // A REGISTER that grew too large for a datagram went over a connection nobody calls back on.
-    let transport = core.config.transport.via_token();
-    if !via.transport.eq_ignore_ascii_case(transport) {
+    if !via.transport.eq_ignore_ascii_case(over.via_token()) {
         return None;
     }
     let port = via.rport().flatten()?;
@@ -385,14 +502,15 @@ fn seen_address(core: &Core, response: &Response) -> Option<SocketAddr> {
     // A server that echoes nonsense must not make us unreachable.
     let sane = !ip.is_unspecified() && port != 0;
     let same_family = core
-        .local(core.config.transport)
+        .local(over)
         .is_none_or(|own| own.is_ipv4() == ip.is_ipv4());
     (sane && same_family).then(|| SocketAddr::new(ip, port))
 }
 
 /// Whether `contact` leads to that address.
-fn is_at(contact: &NameAddr, address: SocketAddr) -> bool {
+fn is_at(contact: &NameAddr, (over, address): (TransportKind, SocketAddr)) -> bool {
     contact.uri.as_sip().is_some_and(|uri| {
-        uri.host().ip() == Some(address.ip()) && uri.port().unwrap_or(5060) == address.port()
+        let port = uri.port().unwrap_or(over.default_port());
+        uri.host().ip() == Some(address.ip()) && port == address.port()
     })
 }

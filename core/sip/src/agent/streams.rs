@@ -1,4 +1,4 @@
-//! The TCP connections the driver holds for the agent: which one leads where, and whether it still lives
+//! The TCP and TLS connections the driver holds for the agent: which one leads where, and whether it still lives
 //! (RFC 5626 §3.5.1, §4.4.1).
 
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::KeepAlive;
 use crate::message::{Frame, FrameError, Limits, StreamDecoder};
-use crate::transaction::{ConnectionId, Hop};
+use crate::transaction::{ConnectionId, Hop, TransportKind};
 
 /// More connections than a phone has peers.
 const MAX_OPENED: usize = 64;
@@ -29,6 +29,14 @@ struct Stream {
     speaks: bool,
     /// Whether this peer has ever answered a ping: only then its silence means anything.
     pongs: bool,
+}
+
+impl Stream {
+    /// Nobody opens TLS towards a phone: what came in is plain.
+    fn transport(&self) -> TransportKind {
+        let opened = self.hop.as_ref().map(|hop| hop.transport);
+        opened.unwrap_or(TransportKind::Tcp)
+    }
 }
 
 /// What a stream's clock asks for.
@@ -121,14 +129,25 @@ impl Streams {
         let opened = self.open.iter().rev().find(|(_, stream)| leads(stream));
         let found = opened.or_else(|| {
             let mut newest_first = self.open.iter().rev();
-            newest_first.find(|(_, stream)| hop.is_at(stream.remote))
+            newest_first.find(|(_, stream)| {
+                // A TLS server proved one name; that it has the address of another proves nothing.
+                let named = hop.proves.is_none();
+                named && stream.transport() == hop.transport && hop.is_at(stream.remote)
+            })
         });
         found.map(|(id, _)| *id)
     }
 
-    /// An address of this side, as the newest connection has it.
-    pub(super) fn local(&self) -> Option<SocketAddr> {
-        self.open.values().next_back().map(|stream| stream.local)
+    /// An address of this side, as the newest connection of that transport has it.
+    pub(super) fn local(&self, transport: TransportKind) -> Option<SocketAddr> {
+        let mut newest_first = self.open.values().rev();
+        let found = newest_first.find(|stream| stream.transport() == transport);
+        found.map(|stream| stream.local)
+    }
+
+    /// What a connection speaks.
+    pub(super) fn transport(&self, id: ConnectionId) -> Option<TransportKind> {
+        self.open.get(&id).map(Stream::transport)
     }
 
     pub(super) fn push(&mut self, now: Instant, id: ConnectionId, bytes: &[u8]) {

@@ -13,6 +13,7 @@ pub use backoff::Backoff;
 pub use granted::{granted, margin};
 
 use crate::message::{Response, StatusCode};
+use crate::transaction::TlsFailure;
 
 /// Beyond this a server's Min-Expires is not followed.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -67,7 +68,10 @@ pub enum RegistrationFailure {
     /// The server is overloaded or broken for now (5xx, 429).
     #[error("the server failed with {0}")]
     ServerError(StatusCode),
-    /// The account has no registrar, or one this build cannot reach (`sips:`).
+    /// The server cannot be spoken with securely, and nothing is sent in the clear instead.
+    #[error(transparent)]
+    Insecure(TlsFailure),
+    /// The account has no registrar, or one this build cannot reach.
     #[error("the account has no registrar this build can reach")]
     NoRegistrar,
 }
@@ -200,8 +204,8 @@ impl Registration {
     }
 
     /// Nothing came back, or nothing could be sent.
-    pub fn unreachable(&mut self, entropy: &mut dyn Entropy) -> Verdict {
-        self.later(RegistrationFailure::Unreachable, None, entropy)
+    pub fn unreachable(&mut self, why: RegistrationFailure, entropy: &mut dyn Entropy) -> Verdict {
+        self.later(why, None, entropy)
     }
 
     /// Waits until `retry_at`.

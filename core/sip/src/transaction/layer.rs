@@ -1,109 +1,17 @@
 //! The machines of all transactions of one agent, found by message, driven by time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
+use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::matching::{ClientKey, MergeKey, ReplyRoute, ServerKey};
 use super::records::{Client, ClientMachine, Fallback, Server, ServerMachine};
 use super::{
-    ConnectionId, Destination, Expiry, Flow, Hop, InviteResponse, InviteServer, OtherServer,
-    Timers, TransmitId, TransportError, TransportKind, ack_of,
+    ClientId, ConnectionId, Destination, Expiry, Flow, Hop, InviteResponse, InviteServer, Limits,
+    Notice, OtherServer, Outgoing, Received, ServerId, Timers, TransactionError, TransmitId,
+    TransportError, TransportKind, ack_of,
 };
 use crate::message::{HeaderError, Method, Request, Response, name};
-
-/// A client transaction. The [`TransmitId`] of its messages has the same number.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ClientId(pub u64);
-
-/// A server transaction.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct ServerId(pub u64);
-
-/// How many transactions may be open at one time.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Started here.
-    pub clients: usize,
-    /// Started by others.
-    pub servers: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            clients: 256,
-            servers: 512,
-        }
-    }
-}
-
-/// Why a request cannot be sent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum TransactionError {
-    /// The limit of [`Limits::clients`] is reached.
-    #[error("too many requests are open")]
-    TooMany,
-    /// The request has no Via with a branch of its own.
-    #[error("the request has no branch")]
-    NoBranch,
-}
-
-/// What became of a request that came in.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Received {
-    /// The first of its kind: answer it.
-    New(ServerId),
-    /// A repeat, or the ACK of a refusal: dealt with.
-    Absorbed,
-    /// An ACK for a 2xx: it belongs to a dialog.
-    Ack,
-    /// A CANCEL: answer it, and end the INVITE it names, if there still is one.
-    Cancel {
-        /// The CANCEL's own transaction.
-        server: ServerId,
-        /// The transaction of the INVITE, `None` if there is none (481).
-        invite: Option<ServerId>,
-    },
-    /// The same request over another path (482, §8.2.2.2).
-    Merged(ServerId),
-    /// The limit of [`Limits::servers`] is reached; answer 503 without a transaction.
-    Full,
-}
-
-/// What time or the transport did to a transaction.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Notice {
-    /// No final response came (timers B, F).
-    ClientTimedOut(ClientId),
-    /// The request could not be sent.
-    ClientFailed(ClientId, TransportError),
-    /// Over as it should be.
-    ClientOver(ClientId),
-    /// No ACK came for a refusal (timer H).
-    ServerUnacknowledged(ServerId),
-    /// Over as it should be.
-    ServerOver(ServerId),
-}
-
-/// One message to send. `Debug` shows its size only.
-#[derive(Clone, Eq, PartialEq)]
-pub struct Outgoing {
-    /// What it belongs to.
-    pub id: TransmitId,
-    /// Where it goes.
-    pub to: Destination,
-    /// The message.
-    pub bytes: Vec<u8>,
-}
-
-impl fmt::Debug for Outgoing {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (id, to, length) = (self.id, &self.to, self.bytes.len());
-        write!(f, "Outgoing({id:?} {to:?} {length} bytes)")
-    }
-}
 
 /// One-shot messages whose failure is still of interest.
 const MAX_STRAYS: usize = 16;
@@ -120,6 +28,7 @@ pub struct Transactions {
     server_keys: BTreeMap<ServerKey, ServerId>,
     strays: VecDeque<Stray>,
     outgoing: VecDeque<Outgoing>,
+    withdrawn: VecDeque<TransmitId>,
     notices: VecDeque<Notice>,
 }
 
@@ -144,6 +53,7 @@ impl Transactions {
             server_keys: BTreeMap::new(),
             strays: VecDeque::new(),
             outgoing: VecDeque::new(),
+            withdrawn: VecDeque::new(),
             notices: VecDeque::new(),
         }
     }
@@ -173,12 +83,22 @@ impl Transactions {
             to,
             fallback,
             ack: None,
+            patience: None,
+            heard: false,
         };
         self.outgoing
             .push_back(client.transmission(id, &client.bytes));
         self.client_keys.insert(key, id);
         self.clients.insert(id, client);
         Ok(id)
+    }
+
+    /// Gives a request up as failed ([`TransportError::TimedOut`]) if nothing at all came back `until` then:
+    /// there is another server to ask, and the machine's own timers B and F take half a minute.
+    pub fn set_patience(&mut self, id: ClientId, until: Instant) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.patience = Some(until);
+        }
     }
 
     /// Sends bytes that no transaction watches over: the ACK of a 2xx, a stateless response, a keep-alive.
@@ -224,6 +144,8 @@ impl Transactions {
         let id = *self.client_keys.get(&ClientKey::of_response(response)?)?;
         let client = self.clients.get_mut(&id)?;
         let status = response.status.code();
+        client.heard = true;
+        client.patience = None;
         let pass = match &mut client.machine {
             ClientMachine::Other(machine) => machine.on_response(now, status),
             ClientMachine::Invite(machine) => match machine.on_response(now, status) {
@@ -380,6 +302,20 @@ impl Transactions {
         }
     }
 
+    /// Nobody listens for datagrams at `remote` (ICMP): what begins there has failed. A request inside a
+    /// dialog waits all the same: a server that restarts is no reason to end a call.
+    pub fn handle_unreachable(&mut self, now: Instant, remote: SocketAddr) {
+        let gone = Destination::Datagram(Hop::at(remote, TransportKind::Udp));
+        let begins = |client: &Client| {
+            let to = client.request.headers.to();
+            !client.heard && client.to == gone && to.is_ok_and(|to| to.tag().is_none())
+        };
+        let ids = self.clients.iter().filter(|(_, client)| begins(client));
+        for id in ids.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.fail(now, id, TransportError::Refused);
+        }
+    }
+
     /// The hop a transmission will go to as a datagram if its stream cannot be opened.
     pub fn datagram_fallback(&self, id: TransmitId) -> Option<&Hop> {
         match &self.clients.get(&ClientId(id.0))?.fallback.as_ref()?.to {
@@ -425,6 +361,11 @@ impl Transactions {
     /// The next message to send.
     pub fn poll_outgoing(&mut self) -> Option<Outgoing> {
         self.outgoing.pop_front()
+    }
+
+    /// The next message that must not be sent any more, if it still waits for its way.
+    pub fn poll_withdrawn(&mut self) -> Option<TransmitId> {
+        self.withdrawn.pop_front()
     }
 
     /// The next thing that happened.
@@ -496,7 +437,7 @@ impl Transactions {
         method: &Method,
     ) -> ServerId {
         let id = ServerId(self.fresh_id());
-        let reliable = route.to.transport().is_reliable();
+        let reliable = route.to.is_reliable();
         let machine = if *method == Method::INVITE {
             ServerMachine::Invite(InviteServer::new(self.timers, reliable))
         } else {
@@ -551,6 +492,12 @@ impl Transactions {
         let Some(client) = self.clients.get_mut(&id) else {
             return;
         };
+        if client.patience.is_some_and(|until| until <= now) {
+            client.fallback = None;
+            self.withdrawn.push_back(TransmitId(id.0));
+            self.fail(now, id, TransportError::TimedOut);
+            return;
+        }
         let expiry = match &mut client.machine {
             ClientMachine::Invite(machine) => machine.on_timeout(now),
             ClientMachine::Other(machine) => machine.on_timeout(now),

@@ -109,9 +109,14 @@ impl ReplyRoute {
             }
             Flow::Connection(id, _) => {
                 let address = SocketAddr::new(source.ip(), via.port.unwrap_or(5060));
+                // What came over TLS has no other way back: the client proves no name to us, and its answer
+                // must not travel in the clear.
+                let plain = !via
+                    .transport
+                    .eq_ignore_ascii_case(TransportKind::Tls.via_token());
                 Self {
                     to: Destination::Connection(id),
-                    fallback: Some(Hop::at(address, TransportKind::Tcp)),
+                    fallback: plain.then(|| Hop::at(address, TransportKind::Tcp)),
                 }
             }
         }

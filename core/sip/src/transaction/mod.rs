@@ -12,6 +12,7 @@ mod client_other;
 mod derived;
 mod layer;
 mod matching;
+mod notes;
 mod records;
 mod server_invite;
 mod server_other;
@@ -21,15 +22,15 @@ mod transport;
 pub use client_invite::{InviteClient, InviteClientState, InviteResponse};
 pub use client_other::{OtherClient, OtherClientState};
 pub use derived::{ack_of, cancel_of};
-pub use layer::{
-    ClientId, Limits, Notice, Outgoing, Received, ServerId, TransactionError, Transactions,
-};
+pub use layer::Transactions;
+pub use notes::{ClientId, Limits, Notice, Outgoing, Received, ServerId, TransactionError};
 pub use records::Fallback;
 pub use server_invite::{InviteServer, InviteServerState};
 pub use server_other::{OtherServer, OtherServerState};
 pub use timers::Timers;
 pub use transport::{
-    ConnectionId, Destination, Flow, Hop, HopError, TransmitId, TransportError, TransportKind,
+    ConnectionId, Destination, Flow, Hop, HopError, TlsFailure, TransmitId, TransportError,
+    TransportKind,
 };
 
 /// What time has done to a transaction.

@@ -33,6 +33,10 @@ pub(super) struct Client {
     pub(super) to: Destination,
     pub(super) fallback: Option<Fallback>,
     pub(super) ack: Option<Vec<u8>>,
+    /// When it is given up unless something was heard.
+    pub(super) patience: Option<Instant>,
+    /// Whether any response came.
+    pub(super) heard: bool,
 }
 
 #[derive(Debug)]
@@ -53,7 +57,7 @@ pub(super) struct Server {
 
 impl ClientMachine {
     pub(super) fn start(now: Instant, timers: Timers, method: &Method, to: &Destination) -> Self {
-        let reliable = to.transport().is_reliable();
+        let reliable = to.is_reliable();
         if *method == Method::INVITE {
             Self::Invite(InviteClient::new(now, timers, reliable))
         } else {
@@ -79,10 +83,11 @@ impl Client {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        match &self.machine {
+        let machine = match &self.machine {
             ClientMachine::Invite(machine) => machine.poll_timeout(),
             ClientMachine::Other(machine) => machine.poll_timeout(),
-        }
+        };
+        machine.into_iter().chain(self.patience).min()
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::locate::Place;
 use crate::message::{Host, Uri};
 
-/// A TCP connection, as numbered by the driver. Never reused within one agent's life.
+/// A TCP or TLS connection, as numbered by the driver. Never reused within one agent's life.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ConnectionId(pub u64);
 
@@ -21,14 +22,61 @@ pub enum TransportKind {
     Udp,
     /// RFC 3261 §18 over a stream.
     Tcp,
+    /// The same over TLS: the server proves its name (RFC 5922), and nobody on the way can read or change
+    /// anything.
+    Tls,
 }
 
 impl TransportKind {
+    /// The port of TLS where none is said (RFC 3261 §19.1.2).
+    pub const TLS_PORT: u16 = 5061;
+
+    /// The port where none is said (RFC 3261 §19.1.2).
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Udp | Self::Tcp => 5060,
+            Self::Tls => Self::TLS_PORT,
+        }
+    }
+
+    /// Whether it runs over connections.
+    pub const fn is_stream(self) -> bool {
+        match self {
+            Self::Udp => false,
+            Self::Tcp | Self::Tls => true,
+        }
+    }
+
+    /// Whether nobody on the way can read it.
+    pub const fn is_secure(self) -> bool {
+        match self {
+            Self::Udp | Self::Tcp => false,
+            Self::Tls => true,
+        }
+    }
+
+    /// What `transport=` of a URI names; `None` for one this build lacks.
+    pub fn from_parameter(name: &str) -> Option<Self> {
+        let all = [Self::Udp, Self::Tcp, Self::Tls];
+        let named = |kind: &Self| kind.via_token().eq_ignore_ascii_case(name);
+        all.into_iter().find(named)
+    }
+
+    /// What `transport=` says; `None` where it need not say anything.
+    pub const fn parameter(self) -> Option<&'static str> {
+        match self {
+            Self::Udp => None,
+            Self::Tcp => Some("tcp"),
+            Self::Tls => Some("tls"),
+        }
+    }
+
     /// The token of a Via header.
     pub const fn via_token(self) -> &'static str {
         match self {
             Self::Udp => "UDP",
             Self::Tcp => "TCP",
+            Self::Tls => "TLS",
         }
     }
 
@@ -36,7 +84,7 @@ impl TransportKind {
     pub const fn is_reliable(self) -> bool {
         match self {
             Self::Udp => false,
-            Self::Tcp => true,
+            Self::Tcp | Self::Tls => true,
         }
     }
 }
@@ -47,10 +95,13 @@ impl TransportKind {
 pub struct Hop {
     /// Name or address.
     pub host: Host,
-    /// `None`: the driver may look up SRV records, or use 5060.
+    /// `None`: the transport's own, 5060 or 5061.
     pub port: Option<u16>,
     /// How to reach it.
     pub transport: TransportKind,
+    /// What the certificate of a TLS server must name where that is not the host: the host of the URI that
+    /// was looked up (RFC 5922 §4). `None` for every other transport.
+    pub proves: Option<Host>,
 }
 
 impl fmt::Debug for Hop {
@@ -66,7 +117,7 @@ pub enum HopError {
     /// `tel:`, `urn:`, …: needs a server that knows it.
     #[error("only a sip: address names a host")]
     NotSip,
-    /// `sips:`, or a transport such as `tls` or `ws`.
+    /// A transport such as `ws`, or `sips:` over datagrams.
     #[error("the transport of the address is not supported")]
     UnsupportedTransport,
 }
@@ -78,6 +129,7 @@ impl Hop {
             host: address.ip().into(),
             port: Some(address.port()),
             transport,
+            proves: None,
         }
     }
 
@@ -87,23 +139,30 @@ impl Hop {
     /// # Errors
     /// [`HopError`] for a URI that is not `sip:` or asks for a transport this build lacks.
     pub fn of(uri: &Uri, otherwise: TransportKind) -> Result<Self, HopError> {
-        let Uri::Sip(sip) = uri else {
-            return Err(HopError::NotSip);
-        };
-        if sip.is_secure() {
-            return Err(HopError::UnsupportedTransport);
-        }
-        let transport = match sip.transport() {
-            None => otherwise,
-            Some(name) if name.eq_ignore_ascii_case("udp") => TransportKind::Udp,
-            Some(name) if name.eq_ignore_ascii_case("tcp") => TransportKind::Tcp,
-            Some(_) => return Err(HopError::UnsupportedTransport),
-        };
+        let place = Place::of(uri)?;
         Ok(Self {
-            host: sip.maddr().unwrap_or_else(|| sip.host().clone()),
-            port: sip.port(),
-            transport,
+            transport: place.settled(otherwise.into()),
+            host: place.host,
+            port: place.port,
+            proves: None,
         })
+    }
+
+    /// The same hop, which must prove that it is `name`.
+    #[must_use]
+    pub fn proving(mut self, name: Host) -> Self {
+        self.proves = (self.host != name).then_some(name);
+        self
+    }
+
+    /// What the certificate of a TLS server must name.
+    pub fn name(&self) -> &Host {
+        self.proves.as_ref().unwrap_or(&self.host)
+    }
+
+    /// The port, said or not.
+    pub fn port(&self) -> u16 {
+        self.port.unwrap_or(self.transport.default_port())
     }
 
     /// The same place over another transport.
@@ -116,7 +175,7 @@ impl Hop {
 
     /// Whether `address` is this hop: only an address literal can be compared without a resolver.
     pub fn is_at(&self, address: SocketAddr) -> bool {
-        self.host.ip() == Some(address.ip()) && self.port.unwrap_or(5060) == address.port()
+        self.host.ip() == Some(address.ip()) && self.port() == address.port()
     }
 }
 
@@ -125,19 +184,19 @@ impl Hop {
 pub enum Destination {
     /// One UDP datagram to the hop.
     Datagram(Hop),
-    /// Over this TCP connection; if it is gone, report the failure.
+    /// Over this connection; if it is gone, report the failure.
     Connection(ConnectionId),
-    /// Over a TCP connection to the hop: one that is open or being opened if there is any, otherwise a
-    /// new one, of which the agent is told by `handle_connected`.
+    /// Over a TCP or TLS connection to the hop, as its transport says: one that is open or being opened if
+    /// there is any, otherwise a new one, of which the agent is told by `handle_connected`.
     Stream(Hop),
 }
 
 impl Destination {
-    /// Which transport it means.
-    pub const fn transport(&self) -> TransportKind {
+    /// Whether it delivers or fails, so that nothing needs to be repeated.
+    pub const fn is_reliable(&self) -> bool {
         match self {
-            Self::Datagram(_) => TransportKind::Udp,
-            Self::Connection(_) | Self::Stream(_) => TransportKind::Tcp,
+            Self::Datagram(_) => false,
+            Self::Connection(_) | Self::Stream(_) => true,
         }
     }
 }
@@ -147,7 +206,7 @@ impl Destination {
 pub enum Flow {
     /// A datagram from this address.
     Datagram(SocketAddr),
-    /// A TCP connection with this remote address.
+    /// A TCP or TLS connection with this remote address.
     Connection(ConnectionId, SocketAddr),
 }
 
@@ -161,14 +220,6 @@ impl fmt::Debug for Flow {
 }
 
 impl Flow {
-    /// Which transport it is.
-    pub const fn transport(&self) -> TransportKind {
-        match self {
-            Self::Datagram(_) => TransportKind::Udp,
-            Self::Connection(..) => TransportKind::Tcp,
-        }
-    }
-
     /// The address the packets came from.
     pub const fn remote(&self) -> SocketAddr {
         match self {
@@ -199,4 +250,26 @@ pub enum TransportError {
     /// The datagram is larger than the path or the socket takes.
     #[error("the message is too large for a datagram")]
     TooLarge,
+    /// There is a server, and it cannot be trusted or does not speak TLS.
+    #[error(transparent)]
+    Tls(#[from] TlsFailure),
+}
+
+/// Why a connection could not be made secure. There is no way around it: nothing is sent in the clear
+/// instead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// Its certificate is past its end or before its start, or this device's clock is wrong.
+    #[error("the server's certificate has expired, or this device's clock is wrong")]
+    Expired,
+    /// Its certificate is for somebody else.
+    #[error("the server's certificate is for another name")]
+    WrongName,
+    /// Nobody this device trusts vouches for its certificate.
+    #[error("the server's certificate is not signed by anybody this device trusts")]
+    Untrusted,
+    /// It refused the handshake, or does not speak TLS (of a version that is safe).
+    #[error("no secure connection could be agreed on with the server")]
+    Handshake,
 }

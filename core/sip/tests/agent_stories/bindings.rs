@@ -53,10 +53,10 @@ fn a_registrar_that_goes_by_the_flow_is_not_asked_to_remove_anything() {
 #[test]
 fn on_tcp_without_a_listener_the_contact_becomes_the_connection() {
     let mut account = account();
-    account.transport = TransportKind::Tcp;
+    account.transport = TransportKind::Tcp.into();
     account.local = LocalAddresses {
         udp: Some("192.0.2.1:5060".parse().unwrap()),
-        tcp: None,
+        ..LocalAddresses::default()
     };
     let mut net = Net::new(53);
     net.listen(server_at());

@@ -70,7 +70,7 @@ fn closed(agent: &mut UserAgent) -> Vec<ConnectionId> {
     let outputs = std::iter::from_fn(|| agent.poll_output());
     let close = outputs.filter_map(|output| match output {
         Output::CloseConnection(id) => Some(id),
-        Output::Transmit(_) | Output::Event(_) => None,
+        Output::Transmit(_) | Output::Withdraw(_) | Output::Locate(_) | Output::Event(_) => None,
     });
     close.collect()
 }

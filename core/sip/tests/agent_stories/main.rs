@@ -10,7 +10,9 @@
 
 mod bindings;
 mod calls;
+mod cast;
 mod changes;
+mod failover;
 mod lines;
 mod net;
 mod registering;
@@ -18,3 +20,4 @@ mod scripted;
 mod secrets;
 mod storms;
 mod traps;
+mod zone;

@@ -5,14 +5,16 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tandem_sip::agent::{
-    AgentConfig, ConnectionId, Destination, Event, Hop, LocalAddresses, Output, SessionEnd,
+    AgentConfig, Answer, ConnectionId, Destination, Event, Hop, Output, Question, SessionEnd,
     SessionId, TransmitId, TransportError, TransportKind, UserAgent,
 };
 use tandem_sip::message::{
     Frame, Limits, Message, Request, Response, StreamDecoder, parse_datagram,
 };
-use tandem_types::media::{Codec, Stream, StreamKind, TransportDescription};
-use tandem_types::{Direction, Entropy, MediaDescription, MediaKind, SeededEntropy};
+use tandem_types::{Entropy, SeededEntropy};
+
+pub use crate::cast::{config, media, ms, port, secs};
+use crate::zone::Zone;
 
 /// What the wire does to datagrams. Streams only get the latency, and are cut into odd pieces.
 #[derive(Clone, Copy, Debug)]
@@ -71,6 +73,11 @@ enum Parcel {
         id: TransmitId,
         error: TransportError,
     },
+    Answered {
+        to: Node,
+        question: Question,
+        answer: Answer,
+    },
 }
 
 /// One end of a TCP connection.
@@ -97,8 +104,16 @@ pub struct Net {
     /// Addresses that the test itself plays and that take connections, and those connections.
     listeners: BTreeSet<SocketAddr>,
     lines: BTreeMap<ConnectionId, (Node, StreamDecoder)>,
+    /// Where connecting fails, and how; `None`: it never ends.
+    pub walls: BTreeMap<SocketAddr, Option<TransportError>>,
+    pub zone: Zone,
+    /// What was not to be sent after all.
+    pub withdrawn: Vec<TransmitId>,
     /// What arrived at addresses that the test itself plays.
     pub mail: Vec<(SocketAddr, Message)>,
+    /// The same by the address it arrived at, and the connection it came over.
+    pub arrived: Vec<(SocketAddr, Option<ConnectionId>, Message)>,
+    line_to: BTreeMap<ConnectionId, SocketAddr>,
     /// Every datagram or stream write, by sender: for counting.
     pub sent: Vec<(Instant, SocketAddr, Vec<u8>)>,
 }
@@ -122,7 +137,12 @@ impl Net {
             dead: BTreeSet::new(),
             listeners: BTreeSet::new(),
             lines: BTreeMap::new(),
+            walls: BTreeMap::new(),
+            zone: Zone::default(),
+            withdrawn: Vec::new(),
             mail: Vec::new(),
+            arrived: Vec::new(),
+            line_to: BTreeMap::new(),
             sent: Vec::new(),
         }
     }
@@ -278,9 +298,12 @@ impl Net {
                         self.peers[node].agent.handle_datagram(now, from, &bytes);
                         self.flush(Node(node));
                     }
-                    None => self
-                        .mail
-                        .extend(parse_datagram(&bytes).ok().map(|m| (from, m))),
+                    None => {
+                        if let Ok(message) = parse_datagram(&bytes) {
+                            self.arrived.push((to, None, message.clone()));
+                            self.mail.push((from, message));
+                        }
+                    }
                 }
             }
             Parcel::Stream { to, bytes } if to.0 == PLAYED => {
@@ -288,9 +311,11 @@ impl Net {
                 let Some((_, decoder)) = self.lines.get_mut(&to.1) else {
                     return;
                 };
+                let server = self.line_to.get(&to.1).copied().unwrap_or(from);
                 decoder.push(&bytes);
                 while let Some(frame) = decoder.next() {
                     if let Ok(Frame::Message(message)) = frame {
+                        self.arrived.push((server, Some(to.1), message.clone()));
                         self.mail.push((from, message));
                     }
                 }
@@ -314,6 +339,11 @@ impl Net {
             Parcel::Disconnected { to } => {
                 self.act(to.0, |agent, now| agent.handle_disconnected(now, to.1));
             }
+            Parcel::Answered {
+                to,
+                question,
+                answer,
+            } => self.act(to, |a, now| a.handle_answer(now, &question, &answer)),
             Parcel::Failed { to, id, error } => {
                 self.act(to, |agent, now| agent.handle_send_failed(now, id, error));
             }
@@ -324,6 +354,20 @@ impl Net {
         while let Some(output) = self.peers[node.0].agent.poll_output() {
             match output {
                 Output::Event(event) => self.peers[node.0].events.push(event),
+                Output::Withdraw(id) => self.withdrawn.push(id),
+                Output::Locate(question) => {
+                    let answer = self.zone.answer(&question);
+                    let at = self.now + self.wire.latency;
+                    let to = node;
+                    self.put(
+                        at,
+                        Parcel::Answered {
+                            to,
+                            question,
+                            answer,
+                        },
+                    );
+                }
                 Output::CloseConnection(id) => {
                     if let Some(other) = self.ends.remove(&(node, id)) {
                         self.ends.remove(&other);
@@ -349,7 +393,7 @@ impl Net {
     }
 
     fn datagram(&mut self, from: SocketAddr, hop: &Hop, bytes: Vec<u8>) {
-        let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port.unwrap_or(5060));
+        let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port());
         let copies = match self.entropy.below(100) {
             roll if roll < self.wire.loss_percent => 0,
             roll if roll < self.wire.loss_percent + self.wire.duplicate_percent => 2,
@@ -400,7 +444,7 @@ impl Net {
     }
 
     fn connect(&mut self, node: Node, hop: &Hop, transmit: TransmitId, bytes: Vec<u8>) {
-        let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port.unwrap_or(5060));
+        let to = SocketAddr::new(hop.host.ip().unwrap(), hop.port());
         let listens = |peer: &Peer| peer.agent.config().local.tcp == Some(to);
         let other = self
             .peers
@@ -408,8 +452,12 @@ impl Net {
             .position(listens)
             .filter(|_| !self.dead.contains(&to));
         let played = self.listeners.contains(&to).then_some(PLAYED.0);
-        let Some(other) = other.or(played) else {
-            let error = TransportError::Refused;
+        let wall = self.walls.get(&to).copied();
+        if wall == Some(None) {
+            return;
+        }
+        let Some(other) = other.or(played).filter(|_| wall.is_none()) else {
+            let error = wall.flatten().unwrap_or(TransportError::Refused);
             let at = self.now + self.wire.latency;
             self.put(
                 at,
@@ -427,6 +475,7 @@ impl Net {
         if theirs.0 == PLAYED {
             self.lines
                 .insert(id, (node, StreamDecoder::new(Limits::default())));
+            self.line_to.insert(id, to);
         }
         self.ends.insert(mine, theirs);
         self.ends.insert(theirs, mine);
@@ -517,59 +566,4 @@ impl Net {
 /// The port a connection leaves from.
 fn own_port(id: ConnectionId) -> u16 {
     40_000 + u16::try_from(id.0 % 20_000).unwrap()
-}
-
-pub const fn ms(milliseconds: u64) -> Duration {
-    Duration::from_millis(milliseconds)
-}
-
-pub const fn secs(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-pub fn config(name: &str, host: u8, transport: TransportKind) -> AgentConfig {
-    let address = SocketAddr::from(([192, 0, 2, host], 5060));
-    let local = match transport {
-        TransportKind::Udp => LocalAddresses {
-            udp: Some(address),
-            tcp: None,
-        },
-        TransportKind::Tcp => LocalAddresses {
-            udp: None,
-            tcp: Some(address),
-        },
-    };
-    let aor = format!("sip:{name}@192.0.2.{host}").parse().unwrap();
-    let mut config = AgentConfig::new(aor, transport, local);
-    config.instance_id = format!("urn:uuid:00000000-0000-1000-8000-0000000000{host:02x}");
-    config
-}
-
-/// Audio at `port`, in that direction.
-pub fn media(port: u16, direction: Direction) -> MediaDescription {
-    let rtp = SocketAddr::from(([192, 0, 2, 99], port));
-    let codec = |payload_type, name: &str| Codec {
-        payload_type,
-        name: name.to_owned(),
-        clock_rate: 8000,
-        channels: 1,
-        parameters: None,
-    };
-    let stream = Stream {
-        mid: None,
-        kind: StreamKind::Known(MediaKind::Audio),
-        direction,
-        codecs: vec![codec(8, "PCMA"), codec(0, "PCMU")],
-        transport: Some(TransportDescription::plain(
-            rtp,
-            SocketAddr::new(rtp.ip(), port + 1),
-        )),
-        packet_ms: None,
-    };
-    MediaDescription::of(vec![stream])
-}
-
-/// The RTP port of the first stream.
-pub fn port(media: &MediaDescription) -> u16 {
-    media.streams[0].transport.as_ref().unwrap().rtp.port()
 }

@@ -349,7 +349,7 @@ fn another_network_means_another_contact_at_once() {
     news(&mut net, alice);
     let local = LocalAddresses {
         udp: Some("198.51.100.77:5099".parse().unwrap()),
-        tcp: None,
+        ..LocalAddresses::default()
     };
     registrar.sees = local.udp;
     net.act(alice, |agent, now| {
@@ -397,10 +397,10 @@ fn calls_take_the_service_route() {
 #[test]
 fn on_tcp_a_broken_connection_is_replaced_and_the_account_registers_anew() {
     let mut config = account();
-    config.transport = TransportKind::Tcp;
+    config.transport = TransportKind::Tcp.into();
     config.local = LocalAddresses {
         udp: Some("192.0.2.1:5060".parse().unwrap()),
-        tcp: None,
+        ..LocalAddresses::default()
     };
     let mut net = Net::new(51);
     net.listen(server_at());
@@ -435,7 +435,7 @@ fn on_tcp_a_broken_connection_is_replaced_and_the_account_registers_anew() {
 #[test]
 fn on_tcp_a_server_that_never_pongs_is_not_given_up() {
     let mut config = account();
-    config.transport = TransportKind::Tcp;
+    config.transport = TransportKind::Tcp.into();
     let mut net = Net::new(52);
     net.listen(server_at());
     let alice = net.add(config);
