@@ -125,3 +125,7 @@ impl ServerCertVerifier for KeyHolder {
         self.0.signature_verification_algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+#[path = "secure_tests.rs"]
+mod tests;
