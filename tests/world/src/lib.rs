@@ -8,6 +8,7 @@
 //! - [`program`]: a program that a test started, ended with the test.
 //! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
 //! - [`stranger`]: a far end of another make, scripted word by word.
+//! - [`tls_front`]: TLS in front of a TCP server, with an authority made for the test.
 //! - [`voices`]: the two committed voices; [`audio`]: sound in memory, from and to WAV files of any rate.
 
 pub mod audio;
@@ -19,5 +20,6 @@ pub mod program;
 pub mod sip_registrar;
 pub mod speech;
 pub mod stranger;
+pub mod tls_front;
 pub mod town;
 pub mod voices;

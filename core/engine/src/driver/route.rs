@@ -2,12 +2,16 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::{Duration, Instant};
 
 use tandem_sip::locate::{Place, Plan, TransportChoice};
 use tandem_sip::message::Uri;
 
 use super::sip_sockets::{Network, names};
 use crate::OsEntropy;
+
+/// How long name servers may take for all of it: somebody waits for the account to be there.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The local address the system would reach `server` from, or anybody of a family. Asks the routing table;
 /// sends nothing.
@@ -31,7 +35,12 @@ pub(super) fn route_to(
     };
     let place = Place::of(server).map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut plan = Plan::new(place, choice);
+    let until = Instant::now() + PATIENCE;
     while let Some(question) = plan.poll_question() {
+        if until <= Instant::now() {
+            plan.give_up(None, &mut OsEntropy);
+            break;
+        }
         let answer = names::ask(&*network.resolver, network.id, &question);
         plan.handle_answer(&question, &answer, None, &mut OsEntropy);
     }

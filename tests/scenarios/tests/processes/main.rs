@@ -11,4 +11,5 @@ mod killed;
 mod long_run;
 mod privacy;
 mod proc;
+mod secure;
 mod signals;
