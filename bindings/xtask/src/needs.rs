@@ -86,6 +86,11 @@ pub const OPENSSL: &[Need] = &[Need {
     what: "openssl, which makes certificates and is a DTLS peer",
     present: || program("openssl").is_some(),
 }];
+pub const COTURN: &[Need] = &[Need {
+    package: "coturn",
+    what: "the TURN server coturn",
+    present: || program("turnserver").is_some(),
+}];
 pub const KAMAILIO: &[Need] = &[
     Need {
         package: "kamailio",
@@ -184,7 +189,7 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
     println!("this machine can build Tandem");
     if !arguments.is_empty() {
         let peers = [
-            NAMESPACE, BARESIP, SIPP, GNUTLS, TSHARK, OPENSSL, KAMAILIO, CHROMIUM, NAT,
+            NAMESPACE, BARESIP, SIPP, GNUTLS, TSHARK, OPENSSL, COTURN, KAMAILIO, CHROMIUM, NAT,
         ];
         ensure(peers.into_iter().flatten())?;
         let asterisk = crate::peers::asterisk()?;

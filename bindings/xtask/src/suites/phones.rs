@@ -31,6 +31,12 @@ pub const SUITES: &[Suite] = &[
         run: baresip,
     },
     Suite {
+        name: "interop/coturn",
+        about: "relays of the TURN server coturn over UDP, TCP and TLS",
+        heavy: true,
+        run: coturn,
+    },
+    Suite {
         name: "interop/dtls",
         about: "DTLS-SRTP handshakes with OpenSSL and GnuTLS",
         heavy: true,
@@ -79,6 +85,10 @@ fn baresip(context: &Context) -> Row {
         &[needs::OPENSSL, needs::BARESIP],
         &[ASTERISK],
     )
+}
+
+fn coturn(context: &Context) -> Row {
+    interop(context, "coturn", &[needs::OPENSSL, needs::COTURN], &[])
 }
 
 fn dtls(context: &Context) -> Row {

@@ -23,8 +23,10 @@ const MAX_ATTRIBUTES: usize = 32;
 const HEADER: usize = 20;
 const ATTRIBUTE_HEADER: usize = 4;
 
-/// ADDRESS-ERROR-CODE and ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §18): `rtc-stun` has no names for them.
+/// ADDITIONAL-ADDRESS-FAMILY (RFC 8656 §18.11), and its number in the drafts, which coturn 4.6 still knows it by. Whoever knows
+/// neither, or one, passes over the other. `rtc-stun` has no names for them.
 pub(super) const ATTR_ADDITIONAL_ADDRESS_FAMILY: AttrType = AttrType(0x8000);
+pub(super) const ATTR_ADDITIONAL_ADDRESS_FAMILY_DRAFT: AttrType = AttrType(0x8032);
 
 /// Why bytes are no STUN message.
 #[derive(Clone, Copy, Debug, Eq, Error, PartialEq)]

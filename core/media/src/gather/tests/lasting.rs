@@ -192,7 +192,16 @@ fn a_socket_that_goes_gives_its_relay_back() {
 
 #[test]
 fn a_server_that_forgot_us_is_noticed_and_asked_again() {
-    let mut world = talking(Ways::default());
+    for vague in [false, true] {
+        forgotten(Ways {
+            vague,
+            ..Ways::default()
+        });
+    }
+}
+
+fn forgotten(ways: Ways) {
+    let mut world = talking(ways);
     let first = world.relayed();
     world.server().allocations.clear();
     world.server().forget_nonces();

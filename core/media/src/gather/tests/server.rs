@@ -47,6 +47,8 @@ pub(super) struct Ways {
     pub(super) stripped: bool,
     /// Lifetime granted, at most.
     pub(super) lifetime: Option<u32>,
+    /// It says 400 where RFC 8656 has 437, as coturn does to permissions and channels.
+    pub(super) vague: bool,
     /// Only MAPPED-ADDRESS, as RFC 3489 had it.
     pub(super) classic: bool,
 }
@@ -373,7 +375,8 @@ impl Server {
     }
 
     fn permit(&mut self, now: Instant, client: SocketAddr, m: &Message) -> Result<Message, u16> {
-        let allocation = self.allocations.get_mut(&client).ok_or(437_u16)?;
+        let unknown = if self.ways.vague { 400_u16 } else { 437 };
+        let allocation = self.allocations.get_mut(&client).ok_or(unknown)?;
         let peers: Vec<IpAddr> = read_all_xor(m, ATTR_XOR_PEER_ADDRESS);
         if peers.iter().any(|peer| self.ways.forbidden.contains(peer)) {
             return Err(403);
@@ -392,7 +395,8 @@ impl Server {
     }
 
     fn bind(&mut self, now: Instant, client: SocketAddr, m: &Message) -> Result<Message, u16> {
-        let allocation = self.allocations.get_mut(&client).ok_or(437_u16)?;
+        let unknown = if self.ways.vague { 400_u16 } else { 437 };
+        let allocation = self.allocations.get_mut(&client).ok_or(unknown)?;
         let peer = read_xor(m, ATTR_XOR_PEER_ADDRESS);
         let number = m.get(ATTR_CHANNEL_NUMBER).expect("a channel");
         let number = u16::from_be_bytes([number[0], number[1]]);

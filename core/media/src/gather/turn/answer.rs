@@ -1,5 +1,6 @@
 //! What the server's answers, and its silence, mean to each request.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rtc_stun::attributes::{ATTR_ALTERNATE_DOMAIN, ATTR_XOR_RELAYED_ADDRESS};
@@ -126,7 +127,7 @@ impl TurnClient {
             };
             let is_new = relayed
                 .iter()
-                .all(|r: &std::net::SocketAddr| r.is_ipv4() != address.is_ipv4());
+                .all(|r: &SocketAddr| r.is_ipv4() != address.is_ipv4());
             if wanted && is_new {
                 relayed.push(address);
             }
@@ -137,6 +138,7 @@ impl TurnClient {
         }
         let mut allocation = Allocation {
             relayed: relayed.clone(),
+            refreshed: now,
             refresh: None,
             until: now,
         };
@@ -217,11 +219,30 @@ impl TurnClient {
             (What::Allocate(RelayFamilies::Both), 440) => {
                 self.ask(now, entropy, What::Allocate(RelayFamilies::Ipv6), 0);
             }
+            // Asking for a second family may be what it did not like.
+            (What::Allocate(RelayFamilies::Both), 400 | 420) => {
+                self.ask(now, entropy, What::Allocate(RelayFamilies::Ipv4), 0);
+            }
             // One refused peer spoils the whole request: ask for each.
             (What::Permit(peers), 403 | 443) if peers.len() > 1 => {
                 for peer in peers.clone() {
                     self.ask(now, entropy, What::Permit(vec![peer]), 0);
                 }
+            }
+            // coturn says this, and not 437, when it knows of no allocation: ask in a way that 437 answers.
+            (What::Permit(peers), 400) => {
+                self.look_after_allocation(now);
+                let (held, new): (Vec<IpAddr>, Vec<IpAddr>) = peers
+                    .iter()
+                    .partition(|peer| self.permissions.is_granted(**peer));
+                for peer in held {
+                    self.permissions.unanswered(now, peer);
+                }
+                self.failed(now, What::Permit(new), GatherFailure::from_code(code));
+            }
+            (What::Bind(..), 400) => {
+                self.look_after_allocation(now);
+                self.failed(now, what, GatherFailure::from_code(code));
             }
             _ => self.failed(now, what, GatherFailure::from_code(code)),
         }
@@ -264,6 +285,16 @@ impl TurnClient {
         }
     }
 
+    /// Has it refreshed at once, unless that is being done or has just been.
+    fn look_after_allocation(&mut self, now: Instant) {
+        if let State::Allocated(allocation) = &mut self.state
+            && allocation.refresh.is_some()
+            && now.saturating_duration_since(allocation.refreshed) >= REFRESH_AGAIN
+        {
+            allocation.refresh = Some(now);
+        }
+    }
+
     fn refresh_at(&mut self, at: Instant) {
         if let State::Allocated(allocation) = &mut self.state {
             allocation.refresh = Some(at);
@@ -276,6 +307,7 @@ impl Allocation {
     fn live(&mut self, now: Instant, lifetime: u32) {
         let lifetime = Duration::from_secs(u64::from(lifetime));
         let early = lifetime.saturating_sub(Duration::from_secs(60));
+        self.refreshed = now;
         self.until = now + lifetime;
         self.refresh = Some(now + early.max(lifetime / 2));
     }

@@ -83,6 +83,7 @@ enum State {
 #[derive(Debug)]
 struct Allocation {
     relayed: Vec<SocketAddr>,
+    refreshed: Instant,
     /// `None` while a refresh is waited for.
     refresh: Option<Instant>,
     until: Instant,

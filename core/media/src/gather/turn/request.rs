@@ -15,7 +15,9 @@ use tandem_types::Entropy;
 
 use super::super::config::RelayFamilies;
 use super::super::credentials::Credentials;
-use super::super::message::{ATTR_ADDITIONAL_ADDRESS_FAMILY, Builder};
+use super::super::message::{
+    ATTR_ADDITIONAL_ADDRESS_FAMILY, ATTR_ADDITIONAL_ADDRESS_FAMILY_DRAFT, Builder,
+};
 use super::super::transaction::{Patience, Schedule, fresh_id};
 
 /// What is asked for at first; the server decides.
@@ -66,6 +68,7 @@ impl What {
                     }
                     RelayFamilies::Both => {
                         request.add(ATTR_ADDITIONAL_ADDRESS_FAMILY, &[IPV6, 0, 0, 0]);
+                        request.add(ATTR_ADDITIONAL_ADDRESS_FAMILY_DRAFT, &[IPV6, 0, 0, 0]);
                     }
                 }
             }
