@@ -6,17 +6,19 @@ import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
-import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.delay
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Test
 import org.tandem.AccountState
+import org.tandem.Call
 import org.tandem.CallDirection
 import org.tandem.CallEvent
+import org.tandem.CallException
 import org.tandem.CallState
 import org.tandem.EndReason
 import org.tandem.HoldState
+import org.tandem.Obstacle
 import org.tandem.RejectReason
 
 class CallTest {
@@ -74,20 +76,41 @@ class CallTest {
         assertTrue(talk.from.info.muted)
         talk.from.mute(false)
         talk.from.hold()
-        val held = talk.from.state.first { it is CallState.Held } as CallState.Held
-        assertEquals(HoldState.LOCAL, held.by)
+        assertEquals(HoldState.LOCAL, (talk.from.state.value as CallState.Held).by)
         val heldThere = talk.to.state.first { it is CallState.Held } as CallState.Held
         assertEquals(HoldState.REMOTE, heldThere.by)
         talk.from.resume()
-        talk.from.active()
+        assertTrue(talk.from.state.value is CallState.Active, "${talk.from.state.value}")
         talk.to.active()
-        val keys = async(start = CoroutineStart.UNDISPATCHED) {
-            talk.to.events.filterIsInstance<CallEvent.KeyReceived>().take(3).toList()
-        }
+        val keys = async { talk.to.heard(3) }
         delay(100)
         talk.from.sendDtmf("42#")
-        assertEquals("42#", keys.await().map { it.key }.joinToString(""))
+        assertEquals("42#", keys.await())
     }
+
+    /** `call.mute(true); call.hold(); call.sendDtmf("42#")`, at once: the hold is agreed, and the keys are heard. */
+    @Test
+    fun hold_then_keys() = contract {
+        val talk = talking()
+        val keys = async { talk.to.heard(3) }
+        delay(100)
+        talk.from.mute(true)
+        talk.from.hold()
+        assertEquals(HoldState.LOCAL, (talk.from.state.value as CallState.Held).by)
+        assertEquals(Obstacle.ALREADY_HELD, thrown<CallException.NotNow> { talk.from.hold() }.obstacle)
+        talk.from.sendDtmf("42#")
+        assertEquals("42#", keys.await())
+        // Whoever is held cannot be heard, and hears that it is so.
+        talk.to.state.first { it is CallState.Held }
+        assertEquals(Obstacle.ON_HOLD, thrown<CallException.NotNow> { talk.to.sendDtmf("1") }.obstacle)
+        talk.to.hold()
+        assertEquals(HoldState.BOTH, (talk.to.state.value as CallState.Held).by)
+        talk.from.hangUp()
+        assertEquals(EndReason.LOCAL_HANG_UP, talk.from.endReason())
+    }
+
+    private suspend fun Call.heard(count: Int): String =
+        events.filterIsInstance<CallEvent.KeyReceived>().take(count).toList().map { it.key }.joinToString("")
 
     @Test
     fun call_rejected() = contract {

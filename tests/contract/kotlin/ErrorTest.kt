@@ -6,16 +6,23 @@ import org.junit.jupiter.api.Assertions.assertTrue
 import org.junit.jupiter.api.Assertions.fail
 import org.junit.jupiter.api.Test
 import org.tandem.AccountException
+import org.tandem.Area
 import org.tandem.AudioPath
 import org.tandem.CallException
 import org.tandem.DesktopPlatform
 import org.tandem.HistoryException
+import org.tandem.LifecycleException
 import org.tandem.Obstacle
 import org.tandem.SoundProblem
 import org.tandem.Stage
 import org.tandem.StorageProblem
 import org.tandem.Tandem
-import org.tandem.TandemException
+import org.tandem.ffi.InternalException
+import org.tandem.translated
+import org.tandem.ffi.AccountException as FfiAccount
+import org.tandem.ffi.CallException as FfiCall
+import org.tandem.ffi.HistoryException as FfiHistory
+import org.tandem.ffi.LifecycleException as FfiLifecycle
 
 /** What [body] throws, which is an [E]. */
 inline fun <reified E : Throwable> thrown(body: () -> Unit): E {
@@ -41,6 +48,40 @@ class ErrorTest {
         alice.tandem.accounts.addSip("alice@${Registrar.DOMAIN}", "apple pie", server = registrar.address)
     }
 
+    /** Every case of every error says something a person can read, and is of its area's class. */
+    @Test
+    fun error_texts() {
+        val account = listOf(
+            FfiAccount.InvalidAddress(), FfiAccount.InvalidServer(), FfiAccount.InvalidLocalAddress(), FfiAccount.Exists(),
+            FfiAccount.Unknown(), FfiAccount.NotAuthorised(), FfiAccount.Refused(603u), FfiAccount.Unreachable(),
+            FfiAccount.ServerFailed(503u), FfiAccount.Cancelled(), FfiAccount.NotRunning(Stage.SUSPENDED),
+            FfiAccount.Storage(StorageProblem.DISK_FULL), FfiAccount.Internal(),
+        )
+        val call = listOf(
+            FfiCall.InvalidTarget(), FfiCall.InvalidKeys(64u), FfiCall.NoAccount(), FfiCall.TooManyCalls(),
+            FfiCall.Unknown(), FfiCall.NotNow(Obstacle.ON_HOLD), FfiCall.Refused(), FfiCall.Cancelled(),
+            FfiCall.NoSound(SoundProblem.NO_MICROPHONE), FfiCall.NotRunning(Stage.NEW), FfiCall.Internal(),
+        )
+        val history = listOf(
+            FfiHistory.InvalidPlace(), FfiHistory.NotRunning(Stage.ENDED), FfiHistory.Storage(StorageProblem.DAMAGED),
+            FfiHistory.Internal(),
+        )
+        val lifecycle = listOf(
+            FfiLifecycle.NotRunning(Stage.ENDED), FfiLifecycle.CallUp(), FfiLifecycle.Storage(StorageProblem.IN_USE),
+            FfiLifecycle.Secrets("locked"), FfiLifecycle.Internal(),
+        )
+        for (error in account + call + history + lifecycle) {
+            val told = error.translated(Area.CALL)
+            assertEquals(error.javaClass.simpleName, told.javaClass.simpleName)
+            assertEquals(error.javaClass.enclosingClass.simpleName, told.javaClass.enclosingClass.simpleName)
+            val text = told.message.orEmpty()
+            assertTrue(" " in text && text.first().isLowerCase() && "=" !in text && "Exception" !in text, text)
+        }
+        assertEquals("the server refused the account (603)", FfiAccount.Refused(603u).translated(Area.CALL).message)
+        assertTrue(InternalException("anything").translated(Area.HISTORY) is HistoryException.Internal)
+        assertTrue(IllegalStateException("closed").translated(Area.ACCOUNT) is AccountException.NotRunning)
+    }
+
     @Test
     fun error_fields() = contract {
         val (alice, bob) = directPhone() to directPhone()
@@ -53,7 +94,11 @@ class ErrorTest {
             assertEquals(603, refused.status)
             assertTrue("603" in refused.message.orEmpty(), refused.message)
         }
-        thrown<AccountException.InvalidAddress> { tandem.accounts.addSip("no address", server = "127.0.0.1") }
+        for (nobody in listOf("no address", "nobody", "")) {
+            thrown<AccountException.InvalidAddress> { tandem.accounts.addSip(nobody, server = "127.0.0.1") }
+            thrown<AccountException.InvalidAddress> { tandem.accounts.addSip(nobody) }
+        }
+        thrown<AccountException.InvalidServer> { tandem.accounts.addSip("a@example.org", server = "not a host") }
         thrown<AccountException.InvalidLocalAddress> { tandem.accounts.addDirect("here") }
         thrown<AccountException.Exists> { tandem.accounts.addDirect("127.0.0.1") }
 
@@ -67,15 +112,15 @@ class ErrorTest {
         assertEquals(Obstacle.NOT_ANSWERED, early.obstacle)
         assertEquals("the call was not answered yet", early.message)
         assertEquals(64, thrown<CallException.InvalidKeys> { call.sendDtmf("hello") }.limit)
-        assertEquals("a call is up", thrown<TandemException.CallUp> { tandem.suspend() }.message)
+        assertEquals("a call is up", thrown<LifecycleException.CallUp> { tandem.suspend() }.message)
         call.hangUp()
         call.endReason()
         thrown<CallException.Unknown> { call.hangUp() }
 
         thrown<HistoryException.InvalidPlace> { tandem.history.page(before = "page 2") }
         val second = Tandem.open(alice.folder, DesktopPlatform(File(alice.folder, "secrets")))
-        assertEquals(StorageProblem.IN_USE, thrown<TandemException.Storage> { second.start() }.problem)
-        assertEquals(Stage.NEW, thrown<TandemException.NotRunning> { second.history.page() }.stage)
+        assertEquals(StorageProblem.IN_USE, thrown<LifecycleException.Storage> { second.start() }.problem)
+        assertEquals(Stage.NEW, thrown<HistoryException.NotRunning> { second.history.page() }.stage)
         second.shutdown()
     }
 }

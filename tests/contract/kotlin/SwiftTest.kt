@@ -19,7 +19,8 @@ class SwiftTest {
     @Tag("swift")
     fun kotlin_calls_swift() = contract {
         val command = System.getenv("TANDEM_ANSWERER") ?: fail("TANDEM_ANSWERER is not set")
-        val answerer = ProcessBuilder(command.split(' ')).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+        val words = command.split(if ('\n' in command) '\n' else ' ')
+        val answerer = ProcessBuilder(words).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         try {
             val lines = answerer.inputReader()
             val address = lines.readLine()?.value("address") ?: fail("the answerer said nothing")

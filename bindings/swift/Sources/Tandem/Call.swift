@@ -40,13 +40,24 @@ public final class Call: Sendable, Identifiable {
 
     public func hangUp() async throws { try await inner.hangUp() }
 
+    /// Puts the far end on hold: the sound stops at once; returns when the far end agreed.
+    ///
+    /// - Throws: `CallError.Refused` if the far end would not; `NotNow` if the call is not in a state for it,
+    ///   or ended meanwhile.
     public func hold() async throws { try await inner.hold() }
 
-    /// Takes the call back from `hold()`.
+    /// Takes the call back from `hold()`; returns when the far end agreed.
+    ///
+    /// - Throws: As `hold()`.
     public func resume() async throws { try await inner.resume() }
 
     public func mute(_ muted: Bool) async throws { try await inner.mute(muted: muted) }
 
-    /// Plays keys to the far end: digits, `*`, `#` and `A` to `D`.
+    /// Plays keys to the far end: digits, `*`, `#` and `A` to `D`; returns when the last one was played.
+    ///
+    /// They are heard also while this side holds or is muted. If the far end begins to hold, they wait.
+    ///
+    /// - Throws: `CallError.InvalidKeys`; `NotNow` if the far end holds or takes no keys, or if the call ended
+    ///   before the last.
     public func sendDTMF(_ keys: String) async throws { try await inner.sendDtmf(keys: keys) }
 }

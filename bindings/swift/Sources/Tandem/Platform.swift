@@ -1,6 +1,31 @@
 import Foundation
 import TandemFFI
 
+/// A secret store, with what it throws as the plain words of whoever threw it, on one line.
+final class PlainSecrets: SecretStore {
+    private let whole: any SecretStore
+
+    init(_ whole: any SecretStore) { self.whole = whole }
+
+    func load(name: String) throws -> Data? { try plainly { try whole.load(name: name) } }
+
+    func save(name: String, secret: Data) throws {
+        try plainly { try whole.save(name: name, secret: secret) }
+    }
+
+    private func plainly<Value>(_ body: () throws -> Value) throws -> Value {
+        do {
+            return try body()
+        } catch let error as PlatformError {
+            throw error
+        } catch {
+            let said = (error as? any LocalizedError)?.errorDescription ?? String(describing: error)
+            let line = said.split(whereSeparator: \.isNewline).first.map(String.init)
+            throw PlatformError.Failed(reason: line ?? "\(type(of: error))")
+        }
+    }
+}
+
 /// What only the operating system can do for the core.
 public protocol Platform: Sendable {
     /// Where the keys of the data are kept.

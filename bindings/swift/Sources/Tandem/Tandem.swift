@@ -30,7 +30,7 @@ public final class Tandem: Sendable {
         let config = CoreConfig(
             directory: directory.path, userAgent: options.userAgent, maxCalls: options.maxCalls,
             eventBacklog: options.eventBacklog)
-        core = try TandemCore(config: config, secrets: platform.secrets)
+        core = try TandemCore(config: config, secrets: PlainSecrets(platform.secrets))
         accounts = Accounts(core)
         calls = Calls(core)
         history = History(core)
@@ -54,12 +54,14 @@ public final class Tandem: Sendable {
         }
     }
 
-    /// Opens the folder and begins to work.
+    /// Opens the folder and begins to work. Nothing happens if it is at work already.
     ///
-    /// - Throws: `LifecycleError`
+    /// - Throws: `LifecycleError`: the folder or the secrets cannot be used, it sleeps (`resume()` is meant
+    ///   then), or it was shut down.
     public func start() async throws { try await core.start() }
 
-    /// Signs out and closes sockets and files; returns when the system may freeze the process.
+    /// Signs out and closes sockets and files; returns when the system may freeze the process. Whoever calls
+    /// while it is on its way is told that nobody is there; nothing rings here.
     ///
     /// - Throws: `LifecycleError`, `CallUp` while there is a call.
     public func suspend() async throws { try await core.suspend() }
@@ -70,6 +72,9 @@ public final class Tandem: Sendable {
     public func resume() async throws { try await core.resume() }
 
     /// Ends for good: hangs up, signs out, and ends every `for await`. Doing it twice is fine.
+    ///
+    /// There are no accounts and no calls any more, and a loop that is begun later ends at once; only that
+    /// over a call's states still gives how it ended.
     public func shutdown() async { await core.shutdown() }
 
     /// What the core is doing.

@@ -51,13 +51,53 @@ final class CallTests: XCTestCase {
         XCTAssertEqual(call.info?.muted, false)
 
         try await call.hold()
+        XCTAssertTrue(isHeld(call, by: .local), "agreed when it returns")
         try await until(there) { if case .held(_, .remote) = $0 { true } else { false } }
-        try await until(call) { if case .held(_, .local) = $0 { true } else { false } }
         try await call.resume()
+        guard case .active = call.info?.state else { return XCTFail("agreed when it returns") }
         try await isActive(there)
-        try await isActive(call)
 
-        let events = there.events
+        let keys = try await hearing(there)
+        try await call.sendDTMF("42#")
+        let heard = try await soon { await keys.value }
+        XCTAssertEqual(heard, "42#")
+        await alice.tandem.shutdown()
+        await bob.tandem.shutdown()
+    }
+
+    /// `call.mute(true); call.hold(); call.sendDTMF("42#")`, at once: the hold is agreed, the keys heard.
+    func test_hold_then_keys() async throws {
+        let (alice, bob) = (try await Phone("alice"), try await Phone("bob"))
+        let (call, there) = try await talk(alice, bob)
+        let keys = try await hearing(there)
+        try await call.mute(true)
+        try await call.hold()
+        XCTAssertTrue(isHeld(call, by: .local))
+        let twice = try await thrown(CallError.self) { try await call.hold() }
+        XCTAssertEqual(twice, .NotNow(obstacle: .alreadyHeld))
+        try await call.sendDTMF("42#")
+        let heard = try await soon { await keys.value }
+        XCTAssertEqual(heard, "42#")
+        // Whoever is held cannot be heard, and hears that it is so.
+        try await until(there) { if case .held(_, .remote) = $0 { true } else { false } }
+        let deaf = try await thrown(CallError.self) { try await there.sendDTMF("1") }
+        XCTAssertEqual(deaf, .NotNow(obstacle: .onHold))
+        try await there.hold()
+        XCTAssertTrue(isHeld(there, by: .both))
+        try await call.hangUp()
+        let reason = try await ends(call)
+        XCTAssertEqual(reason, .localHangUp)
+        await alice.tandem.shutdown()
+        await bob.tandem.shutdown()
+    }
+
+    private func isHeld(_ call: Call, by holder: HoldState) -> Bool {
+        if case .held(_, holder) = call.info?.state { true } else { false }
+    }
+
+    /// The next three keys that this end of the call hears.
+    private func hearing(_ call: Call) async throws -> Task<String, Never> {
+        let events = call.events
         let keys = Task {
             var keys = ""
             for await update in events {
@@ -68,11 +108,7 @@ final class CallTests: XCTestCase {
         }
         // The reader is there before the keys are: events are not replayed.
         try await Task.sleep(for: .milliseconds(100))
-        try await call.sendDTMF("42#")
-        let heard = try await soon { await keys.value }
-        XCTAssertEqual(heard, "42#")
-        await alice.tandem.shutdown()
-        await bob.tandem.shutdown()
+        return keys
     }
 
     func test_call_rejected() async throws {

@@ -20,6 +20,38 @@ final class ErrorTests: XCTestCase {
         await tandem.shutdown()
     }
 
+    /// Every case of every error says something a person can read, wherever Swift turns it into text.
+    func test_error_texts() {
+        let account: [AccountError] = [
+            .InvalidAddress, .InvalidServer, .InvalidLocalAddress, .Exists, .Unknown, .NotAuthorised,
+            .Refused(status: 603), .Unreachable, .ServerFailed(status: 503), .Cancelled,
+            .NotRunning(stage: .suspended), .Storage(problem: .diskFull), .Internal,
+        ]
+        let call: [CallError] = [
+            .InvalidTarget, .InvalidKeys(limit: 64), .NoAccount, .TooManyCalls, .Unknown,
+            .NotNow(obstacle: .onHold), .Refused, .Cancelled, .NoSound(problem: .noMicrophone),
+            .NotRunning(stage: .new), .Internal,
+        ]
+        let history: [HistoryError] = [
+            .InvalidPlace, .NotRunning(stage: .ended), .Storage(problem: .damaged), .Internal,
+        ]
+        let lifecycle: [LifecycleError] = [
+            .NotRunning(stage: .ended), .CallUp, .Storage(problem: .inUse), .Secrets(reason: "locked"),
+            .Internal,
+        ]
+        let platform: [PlatformError] = [.Failed(reason: "locked")]
+        let all: [any Error] = account + call + history + lifecycle + platform
+        for error in all {
+            let text = "\(error)"
+            XCTAssertEqual(error.localizedDescription, text)
+            XCTAssertTrue(text.contains(" "), text)
+            XCTAssertEqual(text.first?.isLowercase, true, text)
+            // Not the case and its fields, as Swift prints what says nothing of itself.
+            XCTAssertFalse(text.contains(": \"") || text.contains("Error."), text)
+        }
+        XCTAssertEqual("\(AccountError.Refused(status: 603))", "the server refused the account (603)")
+    }
+
     func test_error_fields() async throws {
         let folder = try freshFolder("alice")
         let tandem = try Phone.core(in: folder)
@@ -30,6 +62,19 @@ final class ErrorTests: XCTestCase {
         try await tandem.start()
         try await tandem.accounts.addDirect(localAddress: "127.0.0.1")
 
+
+        for nobody in ["no address", "nobody", ""] {
+            for server in [nil, "127.0.0.1"] {
+                let invalid = try await thrown(AccountError.self) {
+                    try await tandem.accounts.addSIP(nobody, server: server)
+                }
+                XCTAssertEqual(invalid, .InvalidAddress, nobody)
+            }
+        }
+        let nowhere = try await thrown(AccountError.self) {
+            try await tandem.accounts.addSIP("a@example.org", server: "not a host")
+        }
+        XCTAssertEqual(nowhere, .InvalidServer)
 
         let closed = try SilentServer()
         let refusing = Thread { closed.refuse(with: 403) }
@@ -55,10 +100,10 @@ final class ErrorTests: XCTestCase {
         _ = try await ends(call)
         let over = try await thrown(CallError.self) { try await call.hangUp() }
         XCTAssertEqual(over, .Unknown)
-        let nowhere = try await thrown(HistoryError.self) {
+        let lost = try await thrown(HistoryError.self) {
             try await tandem.history.page(before: "page 2")
         }
-        XCTAssertEqual(nowhere, .InvalidPlace)
+        XCTAssertEqual(lost, .InvalidPlace)
         await tandem.shutdown()
         await bob.tandem.shutdown()
     }

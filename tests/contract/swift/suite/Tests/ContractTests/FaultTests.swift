@@ -9,7 +9,13 @@ final class FaultTests: XCTestCase {
         let (bob, carol) = (try await Phone("bob"), try await Phone("carol"))
         let (broken, _) = try await talk(alice, bob)
         let (other, far) = try await talk(carol, alice)
-        try? await broken.sendDTMF("ABCDABCD")
+        let sink = Lines()
+        Tandem.forwardLog(to: sink, level: .error)
+        let over = try await thrown(CallError.self) { try await broken.sendDTMF("ABCDABCD") }
+        XCTAssertEqual(over, .NotNow(obstacle: .over))
+        try await eventually("what the panic said is in the log") {
+            sink.lines.contains { $0.message.contains("a fault on demand") }
+        }
         let reason = try await ends(broken)
         XCTAssertEqual(reason, .internalError)
 

@@ -32,6 +32,9 @@ final class LifecycleTests: XCTestCase {
         XCTAssertEqual(suspended, .suspended)
         let asleep = try await thrown(HistoryError.self) { try await tandem.history.page() }
         XCTAssertEqual(asleep, .NotRunning(stage: .suspended))
+        let start = try await thrown(LifecycleError.self) { try await tandem.start() }
+        XCTAssertEqual(start, .NotRunning(stage: .suspended))
+        XCTAssertEqual(account.info?.state, .offline)
         try await tandem.resume()
         // It signs in again by itself, and can be called.
         try await until(account) { if case .online = $0 { true } else { false } }
@@ -46,6 +49,42 @@ final class LifecycleTests: XCTestCase {
         await tandem.shutdown()
     }
 
+    /// What is under way when the core stops says so, and leaves nothing behind.
+    func test_stop_while_signing_in() async throws {
+        let silent = try SilentServer()
+        let tandem = try Phone.core(in: freshFolder("alice"))
+        try await tandem.start()
+        for stage in [Stage.suspended, .ended] {
+            let adding = Task {
+                try await thrown(AccountError.self) {
+                    try await tandem.accounts.addSIP("alice@example.org", server: silent.address)
+                }
+            }
+            try await eventually("the account is there") { tandem.accounts.list.count == 1 }
+            if stage == .suspended { try await tandem.suspend() } else { await tandem.shutdown() }
+            let stopped = try await soon { try await adding.value }
+            XCTAssertEqual(stopped, .NotRunning(stage: stage))
+            XCTAssertEqual(tandem.accounts.list, [])
+            if stage == .suspended { try await tandem.resume() }
+        }
+    }
+
+    /// An account without a server can be called whenever the core is awake, and says so.
+    func test_direct_account_listens() async throws {
+        let alice = try await Phone("alice")
+        XCTAssertEqual(alice.account.info?.state, .listening)
+        try await alice.tandem.suspend()
+        XCTAssertEqual(alice.account.info?.state, .offline)
+        try await alice.tandem.resume()
+        XCTAssertEqual(alice.account.info?.state, .listening)
+        let bob = try await Phone("bob")
+        let call = try await bob.calls(alice)
+        _ = try await alice.rings()
+        try await call.hangUp()
+        await alice.tandem.shutdown()
+        await bob.tandem.shutdown()
+    }
+
     func test_use_after_close() async throws {
         let alice = try await Phone("alice")
         let bob = try await Phone("bob")
@@ -57,13 +96,20 @@ final class LifecycleTests: XCTestCase {
         await tandem.shutdown()
         await tandem.shutdown()
         try await soon { await reading.value }
-        // A stream that is begun now says what there is, and ends.
-        try await soon { for await _ in tandem.accounts.all {} }
+        // A stream that is begun now ends at once; only a call still tells how it ended.
+        for await accounts in tandem.accounts.all { XCTFail("\(accounts)") }
+        for await change in tandem.history.changes { XCTFail("\(change)") }
+        var states: [CallState] = []
+        for await state in call.states { states.append(state) }
+        XCTAssertEqual(states, [.ended(reason: .localHangUp)])
+        XCTAssertEqual(tandem.accounts.list, [])
+        XCTAssertEqual(tandem.calls.list, [])
+        XCTAssertNil(alice.account.info)
         let reason = try await ends(there)
         XCTAssertEqual(reason, .remoteHangUp)
 
         let again = try await thrown(LifecycleError.self) { try await tandem.start() }
-        XCTAssertEqual(again, .WrongStage(stage: .ended))
+        XCTAssertEqual(again, .NotRunning(stage: .ended))
         XCTAssertEqual("\(again)", "the core has been shut down")
         let place = try await thrown(CallError.self) {
             try await tandem.calls.place(to: bob.address, audio: .silent)
@@ -81,7 +127,7 @@ final class LifecycleTests: XCTestCase {
         let tandem = try Tandem(directory: freshFolder("alice"), platform: LockedPlatform())
         let error = try await thrown(LifecycleError.self) { try await tandem.start() }
         guard case .Secrets(let reason) = error else { return XCTFail("\(error)") }
-        XCTAssertTrue(reason.contains("the keystore is locked"), reason)
+        XCTAssertEqual(reason, "the keystore is locked")
         let stage = await tandem.stage
         XCTAssertEqual(stage, .new)
 

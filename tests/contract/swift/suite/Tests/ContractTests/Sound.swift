@@ -5,6 +5,16 @@ struct Sound {
     let rate: Int
     let samples: [Int16]
 
+    /// A second of silence as a WAV file: 8 kHz, one channel.
+    static var silence: Data {
+        func bytes(_ number: UInt32, _ count: Int) -> Data {
+            Data((0..<count).map { UInt8(truncatingIfNeeded: number >> (8 * UInt32($0))) })
+        }
+        let format = bytes(1, 2) + bytes(1, 2) + bytes(8000, 4) + bytes(16000, 4) + bytes(2, 2) + bytes(16, 2)
+        return Data("RIFF".utf8) + bytes(16036, 4) + Data("WAVEfmt ".utf8) + bytes(16, 4) + format
+            + Data("data".utf8) + bytes(16000, 4) + Data(count: 16000)
+    }
+
     init(wav: Data) throws {
         func number(_ at: Int, _ bytes: Int) -> Int {
             (0..<bytes).reduce(0) { $0 | Int(wav[wav.startIndex + at + $1]) << (8 * $1) }
