@@ -5,12 +5,13 @@
 #
 # DIR_WITH_LIBRARY holds libtandem_ffi.so, built with --features fault; uniffi-bindgen and tandem-registrar are
 # taken from there too, or built. WORK_DIR is for what is generated. Further options go to JUnit's console, for
-# instance --include-classname '.*CallTest'. TANDEM_ANSWERER is the command that starts swift/suite's answerer;
-# without it kotlin_calls_swift is left out.
+# instance --include-classname '.*CallTest'. TANDEM_ANSWERER is the command that starts swift/suite's answerer, its
+# words each on a line or with spaces between; without it kotlin_calls_swift is left out.
 # Last line: N passed, N failed. Exit code 0: all passed; 1: not; 2: it could not be run.
 set -euo pipefail
 
 die() { echo "run-kotlin: $*" >&2; exit 2; }
+note() { echo "run-kotlin: $*"; }
 [ $# -ge 2 ] || die "usage: run-kotlin.sh DIR_WITH_LIBRARY WORK_DIR [CONSOLE-OPTION...]"
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -22,6 +23,8 @@ work=$(cd "$2" && pwd)
 shift 2
 
 kotlin_version=2.4.20
+# sha512 of the package, as the registry published it.
+kotlin_sum=205e4854cecba4f840fe7b47410a5a56dd72c6969a428bed11560bcaa58cb9a2ebd177a52cf3e6effb0ce872e1b5c4638e3a12b0aec8ee53f693360990ccbbdf
 cache=${TANDEM_CACHE:-$HOME/.cache/tandem}/kotlin
 kotlin=$cache/node_modules/kotlin-compiler
 jars=/usr/share/java
@@ -36,12 +39,46 @@ command -v npm >/dev/null || packages+=(npm)
 if [ ${#packages[@]} -gt 0 ]; then
     install=(apt-get -o DPkg::Lock::Timeout=600 install -y --no-install-recommends "${packages[@]}")
     [ "$(id -u)" = 0 ] || die "needs ${packages[*]}: sudo ${install[*]}"
-    timeout 900 "${install[@]}" >"$work/apt.log" 2>&1 || { tail -20 "$work/apt.log" >&2; die "apt-get failed"; }
+    note "installing ${packages[*]}"
+    timeout 900 "${install[@]}" -o Acquire::Retries=3 >"$work/apt.log" 2>&1 ||
+        { tail -20 "$work/apt.log" >&2; die "apt-get could not install ${packages[*]}"; }
 fi
-if ! grep -qs "\"version\": \"$kotlin_version\"" "$kotlin/package.json"; then
-    mkdir -p "$cache"
-    timeout 600 npm install --no-save --no-audit --no-fund --prefix "$cache" "kotlin-compiler@$kotlin_version" \
-        >"$work/npm.log" 2>&1 || { tail -20 "$work/npm.log" >&2; die "npm failed"; }
+
+# The compiler is one package without dependencies. It is unpacked beside its place and moved there whole, so that
+# what is there is complete; two runs at once get it one after the other.
+has_kotlin() { grep -qs "\"version\": \"$kotlin_version\"" "$kotlin/package.json"; }
+get_kotlin() { # into the folder $1
+    local try file sum
+    for try in 1 2 3; do
+        note "getting the Kotlin compiler $kotlin_version, about 90 MB, once (try $try of 3)"
+        if (cd "$1" && timeout 600 npm pack --silent "kotlin-compiler@$kotlin_version") >"$work/npm.log" 2>&1; then
+            file=$1/kotlin-compiler-$kotlin_version.tgz
+            sum=$(sha512sum "$file" | cut -d' ' -f1)
+            if [ "$sum" = "$kotlin_sum" ]; then return; fi
+            die "the registry gave another Kotlin compiler than the one known here: sha512 $sum"
+        fi
+        tail -3 "$work/npm.log" >&2
+        sleep $((try * 3))
+    done
+    die "the Kotlin compiler could not be downloaded (npm pack kotlin-compiler@$kotlin_version); see $work/npm.log"
+}
+if ! has_kotlin; then
+    mkdir -p "$cache/node_modules"
+    exec 9>"$cache.lock"
+    flock 9
+    if ! has_kotlin; then
+        draft=$(mktemp -d "$cache/draft-XXXXXX")
+        trap 'rm -rf "$draft"' EXIT
+        get_kotlin "$draft"
+        tar -xzf "$draft/kotlin-compiler-$kotlin_version.tgz" -C "$draft" || die "the Kotlin compiler cannot be unpacked"
+        chmod -R u+rwX "$draft/package"
+        chmod +x "$draft"/package/bin/*
+        rm -rf "$kotlin"
+        mv "$draft/package" "$kotlin"
+        rm -rf "$draft"
+        note "the Kotlin compiler is in $kotlin"
+    fi
+    exec 9>&-
 fi
 
 # --- a program of this workspace: beside the library, or built
@@ -80,6 +117,9 @@ if [ ! -f "$ffi/complete" ]; then
     mv "$work/classes/ffi" "$ffi" && touch "$ffi/complete"
 fi
 compile layer "$base:$ffi" -Werror "$root/bindings/kotlin/src/main/kotlin"
+# Against stubs of the few classes of Android it uses: that it compiles is all this machine can say.
+compile android "$base:$ffi:$work/classes/layer" -Werror "-Xfriend-paths=$work/classes/layer" \
+    "$root/bindings/kotlin/src/android/kotlin" "$root/bindings/kotlin/src/android/stubs"
 compile tests "$base:$ffi:$work/classes/layer:$junit" -Werror "-Xfriend-paths=$work/classes/layer" "$here/kotlin"
 
 # --- run; the heap is resident from the start, so that growth is somebody's

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # The contract from Swift on Linux (README.md): builds and runs.
 #
-#   run-swift.sh DIR_WITH_LIBRARY WORK_DIR [FILTER]
+#   run-swift.sh DIR_WITH_LIBRARY WORK_DIR [FILTER | --build-only]
 #
 # DIR_WITH_LIBRARY holds libtandem_ffi.so, built with --features fault, and tandem-registrar. WORK_DIR is for
-# what is built. FILTER runs only the tests whose name it is in, for instance call_direct. Swift is installed into
-# ${TANDEM_CACHE:-~/.cache/tandem}/swift if it is not there.
+# what is built. FILTER runs only the tests whose name it is in, for instance call_direct. With --build-only nothing
+# runs: swift/answerer.sh can then. Swift is installed into ${TANDEM_CACHE:-~/.cache/tandem}/swift if it is not there.
 # Last line: N passed, N failed. Exit code 0: all passed; 1: not; 2: it could not be run.
 set -euo pipefail
 
@@ -24,8 +24,8 @@ limit=${TANDEM_CONTRACT_LIMIT:-900}
 
 # --- Swift
 swift=${TANDEM_CACHE:-$HOME/.cache/tandem}/swift/trixie
-timeout -k 10 1800 "$here/swift/toolchain.sh" "$swift" >"$work/install.log" 2>&1 ||
-    { tail -20 "$work/install.log" >&2; die "Swift cannot be installed"; }
+timeout -k 10 1800 "$here/swift/toolchain.sh" "$swift" 2>&1 | tee "$work/install.log" ||
+    die "Swift cannot be installed; see $work/install.log"
 
 # --- build; the layer is linked against the very library that is tested
 # A fresh run folder: what one run left behind must not help or hinder the next.
@@ -38,6 +38,8 @@ timeout -k 10 900 "${inside[@]}" swift build "${package[@]}" --build-tests -Xlin
 if grep -E '^/checkout/.*: warning:' "$work/build.log" | grep -v '/Sources/TandemFFI/' >&2; then
     die "warnings in hand-written code"
 fi
+
+[ "$filter" != --build-only ] || exit 0
 
 # --- run
 # The test program itself, not by `swift test`, which shows nothing before the end.

@@ -38,7 +38,6 @@ usage: cargo xtask COMMAND [OPTIONS]
       --quick             leave out what needs other programs or takes minutes
       --list              name the suites and what they check
       -v, --verbose       show what the suites print while they run
-                          `contract` (Kotlin and Swift), `bindings` and `size` run only when named
 
   fuzz [TARGET [SECONDS]] try a reader of what the network sends with inputs that nobody thought of, for a
                           minute or as long as said; `all` for every one; alone it names them. Needs no

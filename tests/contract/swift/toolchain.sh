@@ -4,7 +4,8 @@
 # Debian 12 has no Swift, the suite after it does. Its packages are unpacked side by side with the
 # system, not installed into it: apt works on a private state folder and dpkg only extracts, so
 # nothing of the machine changes and removing FOLDER removes all of it. Without the parts that no
-# test needs (static runtime, debugger, language server) it takes 1.5 GB.
+# test needs (static runtime, debugger, language server) it takes 1.5 GB. apt checks every package against
+# Debian's signed lists.
 set -euo pipefail
 
 folder=${1:?usage: toolchain.sh FOLDER}
@@ -19,6 +20,9 @@ mkdir -p "$(dirname "$folder")"
 exec 9>"$folder.lock"
 flock 9
 [ -e "$folder/.complete" ] && exit 0
+
+note() { echo "toolchain.sh: $*"; }
+note "Swift is put into $folder, once: about 530 MB to download, 1.5 GB on the disk"
 
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -39,10 +43,16 @@ private_apt() {
         -o Dir::Etc="$private/etc" -o Dir::State="$private/state" \
         -o Dir::State::status="$private/status" -o Dir::Cache="$private/cache" \
         -o Debug::NoLocking=true -o APT::Sandbox::User=root \
-        -o APT::Install-Recommends=false -o Acquire::Languages=none "$@"
+        -o Acquire::Retries=3 -o APT::Install-Recommends=false -o Acquire::Languages=none "$@"
 }
-private_apt update
-private_apt --yes --download-only install base-files bash coreutils swiftlang libc6-dev libstdc++-14-dev
+[ -n "$mirror" ] || { echo "toolchain.sh: no Debian mirror is configured on this machine" >&2; exit 3; }
+note "reading the package lists of $(echo "$mirror" | sed 's|.*//||; s|.*@||; s|/.*||')"
+private_apt update || { echo "toolchain.sh: the package lists cannot be read" >&2; exit 3; }
+note "downloading"
+private_apt --yes --download-only install base-files bash coreutils swiftlang libc6-dev libstdc++-14-dev ||
+    { echo "toolchain.sh: the packages cannot be downloaded" >&2; exit 3; }
+archives=("$private"/cache/archives/*.deb)
+note "unpacking ${#archives[@]} packages"
 
 unwanted=(
     usr/share/doc usr/share/man usr/share/locale
@@ -65,3 +75,4 @@ mkdir -p "$folder"/{proc,dev,tmp,work}
 chmod 1777 "$folder/tmp"
 ldconfig -r "$folder"
 touch "$folder/.complete"
+note "Swift is in $folder"

@@ -23,12 +23,6 @@ pub struct Suite {
     pub run: fn(&Context) -> Row,
 }
 
-/// Suites that a whole run leaves out: they run when their name is typed, as in `cargo xtask test contract`.
-///
-/// They are young and bring whole languages onto the machine. A suite becomes part of every run by
-/// taking its name off this list, and required by adding it to `.ci/required-suites`.
-const ONLY_WHEN_NAMED: &[&str] = &["bindings", "contract/kotlin", "contract/swift", "size"];
-
 /// In the order of running: what fails soonest comes first.
 fn all() -> Vec<Suite> {
     let mut suites = Vec::new();
@@ -182,9 +176,6 @@ fn run(suite: &Suite, choice: &Choice) -> Row {
     if !choice.names.is_empty() && !choice.names.iter().any(|name| belongs(suite.name, name)) {
         return left_out("not asked for");
     }
-    if choice.names.is_empty() && ONLY_WHEN_NAMED.contains(&suite.name) {
-        return left_out("runs only when named");
-    }
     if choice.names.is_empty() && choice.quick && suite.heavy {
         return left_out("left out by --quick");
     }
@@ -255,24 +246,21 @@ mod tests {
                 unique.contains(required.as_str()),
                 "{required} is not a suite"
             );
-            assert!(
-                !ONLY_WHEN_NAMED.contains(&required.as_str()),
-                "{required} is required, but a whole run leaves it out"
-            );
         }
     }
 
     #[test]
-    fn what_runs_only_when_named_is_a_suite_and_is_found_by_its_folder() {
-        let names: Vec<&str> = all().iter().map(|suite| suite.name).collect();
-        assert!(ONLY_WHEN_NAMED.iter().all(|name| names.contains(name)));
-        let choice = parse(&[]).expect("nothing typed");
-        for suite in all()
-            .iter()
-            .filter(|suite| ONLY_WHEN_NAMED.contains(&suite.name))
-        {
-            assert_eq!(run(suite, &choice).reason, "runs only when named");
+    fn a_quick_run_leaves_the_heavy_suites_out_and_says_so() {
+        let quick = parse(&["--quick".to_owned()]).expect("a known word");
+        for suite in all().iter().filter(|suite| suite.heavy) {
+            assert_eq!(run(suite, &quick).reason, "left out by --quick");
         }
+    }
+
+    #[test]
+    fn swift_is_tested_before_kotlin_which_calls_it() {
+        let at = |name| all().iter().position(|suite| suite.name == name);
+        assert!(at("contract/swift").expect("a suite") < at("contract/kotlin").expect("a suite"));
         assert!(belongs("contract/kotlin", "contract") && belongs("contract/swift", "contract"));
     }
 
