@@ -103,6 +103,10 @@ impl Asterisk {
             ("@AUTHORITY@", certificates.authority.to_string_lossy()),
             ("@FIXED@", fixed.into()),
             ("@LAN@", lan.into()),
+            (
+                "@BEHIND_NAT@",
+                if fixed == lan { "yes" } else { "no" }.into(),
+            ),
         ];
         configure(run.path(), &places);
         if fixed == lan {
