@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tandem_call::{CallDirection, CallState, HoldWish};
 use tandem_sip::agent::RegistrationFailure;
-use tandem_store::UnixMillis;
+use tandem_store::{Trust, UnixMillis};
 use tandem_types::{AccountId, CallId, CallQuality, Encryption, EndReason, Pii};
+
+use crate::SafetyPhrase;
 
 /// News, in the order in which they happened. What a row of the store stands for is committed before it is
 /// told.
@@ -149,6 +151,11 @@ pub struct CallSnapshot {
     pub codec: Option<&'static str>,
     /// How the media is protected.
     pub encryption: Encryption,
+    /// What the two can read to each other to know that nobody sits between them; `None` until the keys are
+    /// agreed on, and where that could prove nothing.
+    pub safety_phrase: Option<SafetyPhrase>,
+    /// What came of comparing it.
+    pub trust: Trust,
     /// Whether the microphone is off.
     pub muted: bool,
     /// This side's hold, and what was last asked of it.

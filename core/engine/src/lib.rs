@@ -34,5 +34,5 @@ pub use tandem_sip::locate::TransportChoice;
 pub use tandem_sip::transaction::{TlsFailure, TransportKind};
 pub use tandem_store::{
     CallDirection as LogDirection, CallRecord, Cursor, MAX_PAGE, NotACursor, Page, Reader, Store,
-    StoreError, UnixMillis,
+    StoreError, Trust, UnixMillis,
 };

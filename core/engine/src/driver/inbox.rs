@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use super::sip_sockets::Peer;
 use super::stream::Wire;
+use crate::SafetyPhrase;
 
 /// Packets that may wait. At 50 packets a second and call this is many seconds; beyond it the readers wait,
 /// and the kernel drops what its own buffers cannot hold.
@@ -63,6 +64,10 @@ pub(super) enum Inbound {
         local: SocketAddr,
         from: SocketAddr,
         bytes: Vec<u8>,
+    },
+    Phrase {
+        call: CallId,
+        phrase: Option<SafetyPhrase>,
     },
 }
 

@@ -166,7 +166,7 @@ impl Engine {
             user_agent: config.user_agent,
             instance_id,
             max_calls: config.max_calls,
-            certificate: None,
+            dtls: true,
         };
         let phone = Phone::new(
             phone_config,
@@ -309,6 +309,22 @@ impl Engine {
         let call = call.clone();
         Ok(self
             .ask(|reply| Request::Mute { call, muted, reply })
+            .await??)
+    }
+
+    /// The two have read their safety phrases to each other: `matches` says whether the words were the same. The
+    /// call's row keeps it.
+    ///
+    /// # Errors
+    /// No such call, or one without a phrase.
+    pub async fn verify(&self, call: &CallId, matches: bool) -> Result<(), EngineError> {
+        let call = call.clone();
+        Ok(self
+            .ask(|reply| Request::Verify {
+                call,
+                matches,
+                reply,
+            })
             .await??)
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tandem_call::Command;
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::transaction::{ConnectionId, Hop};
+use tandem_types::media::Fingerprint;
 use tandem_types::{AccountId, CallId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -16,6 +17,7 @@ use super::ledger::{Job, Ledger, wall_now};
 use super::media_sockets::MediaSockets;
 use super::sip_sockets::{Network, Peer, SipSockets};
 use super::stream::Wire;
+use crate::SafetyPhrase;
 use crate::phone::{AccountError, Audio, Output, Phone, PhoneError, SipAccount};
 
 /// How long a server may take to let go at shutdown.
@@ -58,6 +60,11 @@ pub(super) enum Request {
         muted: bool,
         reply: oneshot::Sender<Result<(), PhoneError>>,
     },
+    Verify {
+        call: CallId,
+        matches: bool,
+        reply: oneshot::Sender<Result<(), PhoneError>>,
+    },
     /// Replied to once every reader can know what was done before.
     Settle {
         reply: oneshot::Sender<()>,
@@ -82,6 +89,7 @@ impl Request {
             Self::RemoveAccount { .. }
             | Self::Command { .. }
             | Self::Mute { .. }
+            | Self::Verify { .. }
             | Self::Settle { .. }
             | Self::Shutdown { .. }
             | Self::ShutdownIfIdle { .. } => false,
@@ -235,6 +243,13 @@ impl Task {
             Request::Mute { call, muted, reply } => {
                 let _ = reply.send(self.phone.set_muted(now, &call, muted));
             }
+            Request::Verify {
+                call,
+                matches,
+                reply,
+            } => {
+                let _ = reply.send(self.phone.verify(now, &call, matches));
+            }
             // What came of the requests before was carried out before this one was taken.
             Request::Settle { reply } => self.ledger.send(Job::Barrier(reply)),
             Request::Shutdown { reply } => self.begin_to_leave(now, reply),
@@ -354,6 +369,7 @@ impl Task {
                 self.phone
                     .handle_media_datagram(now, &call, local, from, &bytes);
             }
+            Inbound::Phrase { call, phrase } => self.phone.handle_phrase(now, &call, phrase),
         }
     }
 
@@ -438,6 +454,11 @@ impl Task {
                 Output::CloseMedia { call } => {
                     self.media.remove(&call);
                 }
+                Output::DerivePhrase {
+                    call,
+                    caller,
+                    callee,
+                } => self.derive_phrase(call, caller, callee),
                 Output::Log(entry) => self.ledger.send(Job::Log(entry)),
                 Output::Event(event) => {
                     note(&event);
@@ -445,6 +466,17 @@ impl Task {
                 }
             }
         }
+    }
+
+    /// Slow on purpose, so not here.
+    fn derive_phrase(&self, call: CallId, caller: Fingerprint, callee: Fingerprint) {
+        let inbox = self.inbox.clone();
+        tokio::spawn(async move {
+            let derived =
+                tokio::task::spawn_blocking(move || SafetyPhrase::derive(&caller, &callee)).await;
+            let phrase = derived.ok().flatten();
+            inbox.put(Inbound::Phrase { call, phrase }).await;
+        });
     }
 
     fn open_media(&mut self, call: &CallId, account: AccountId) {

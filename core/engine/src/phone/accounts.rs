@@ -181,47 +181,16 @@ impl Phone {
 #[cfg(test)]
 mod tests {
     use tandem_call::CallState;
-    use tandem_media::io::{NullSink, Silence};
-    use tandem_sip::transaction::TransportKind;
-    use tandem_types::{Entropy, SeededEntropy};
 
     use super::*;
-    use crate::phone::{Audio, Output, PhoneConfig};
-    use crate::{CallConfig, UnixMillis};
-
-    const ACCOUNT: AccountId = AccountId(1);
-
-    fn phone(now: Instant) -> Phone {
-        let config = PhoneConfig {
-            call: CallConfig::default(),
-            media: tandem_media::Capabilities::default(),
-            user_agent: String::new(),
-            instance_id: String::new(),
-            max_calls: 2,
-            certificate: None,
-        };
-        let fresh = || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(1)) };
-        let mut phone = Phone::new(config, fresh, now, UnixMillis(0));
-        let mut account = SipAccount::direct("192.0.2.1:5060".parse().unwrap(), TransportKind::Udp);
-        account.registrar = Some(Pii::new("192.0.2.9".to_owned()));
-        let local = LocalAddresses {
-            udp: "192.0.2.1:5060".parse().ok(),
-            ..LocalAddresses::default()
-        };
-        phone.add_account(ACCOUNT, &account, local).unwrap();
-        phone
-    }
+    use crate::phone::Output;
+    use crate::phone::testing::{ACCOUNT, calling, phone};
 
     #[test]
     fn a_fault_in_an_agent_ends_its_calls_and_the_account_signs_in_again() {
         let now = Instant::now();
-        let mut phone = phone(now);
+        let (mut phone, _) = calling(now);
         phone.register(now, ACCOUNT).unwrap();
-        let audio = Audio {
-            source: Box::new(Silence),
-            sink: Box::new(NullSink),
-        };
-        phone.place_call(now, ACCOUNT, "bob", audio).unwrap();
         while phone.poll_output().is_some() {}
         phone.with_agent(now, ACCOUNT, |_| panic!("a fault for this test"));
         assert_eq!(phone.calls().count(), 0);

@@ -8,13 +8,15 @@ use tandem_media::io::{AudioSink, AudioSource};
 use tandem_media::{MediaSession, Negotiated, Protection};
 use tandem_sip::agent::SessionId;
 use tandem_sip::message::Uri;
-use tandem_store::{NewCall, UnixMillis};
+use tandem_store::{NewCall, Trust, UnixMillis};
 use tandem_types::{
     AccountId, Address, CallId, CallQuality, Encryption, EndReason, LegId, MediaDescription,
     MediaKind, Pii, Protocol,
 };
 
 use super::desk::Desk;
+use super::verifying::Verifying;
+use super::way::Way;
 use super::{Audio, LogEntry, MediaPorts};
 use crate::{CallSnapshot, KeyCount, LocalHold};
 
@@ -111,6 +113,8 @@ pub(super) struct ActiveCall {
     latest: UnixMillis,
     pub(super) rung: bool,
     pub(super) over: bool,
+    pub(super) verifying: Verifying,
+    pub(super) way: Way,
 }
 
 impl ActiveCall {
@@ -204,6 +208,8 @@ impl ActiveCall {
             accepted: None,
             codec: None,
             encryption: Encryption::None,
+            safety_phrase: None,
+            trust: Trust::Unverified,
             muted: false,
             hold: LocalHold::Off,
             keys: KeyCount::default(),
@@ -249,6 +255,8 @@ impl ActiveCall {
             latest: started,
             rung: false,
             over: false,
+            verifying: Verifying::Nothing,
+            way: Way::default(),
         }
     }
 
@@ -330,6 +338,7 @@ impl ActiveCall {
             media.handle_timeout(now);
         }
         self.check_liveness(now, desk);
+        self.check_restart(now, desk);
         if self.next_stats.is_some_and(|at| at <= now) {
             self.next_stats = Some(now + STATS_INTERVAL);
             self.tell_stats(desk);
@@ -358,6 +367,7 @@ impl ActiveCall {
             asked,
             self.next_stats,
             self.next_alive,
+            self.way.poll_timeout(),
         ]
         .into_iter()
         .flatten()

@@ -74,12 +74,11 @@ impl Phone {
 
     /// Why nobody here could ever accept an offer, or make one, before anything rings.
     fn problem_with(
-        &self,
+        &mut self,
         account: AccountId,
         offer: Option<&MediaDescription>,
     ) -> Option<NegotiateError> {
-        let nowhere = (std::net::Ipv4Addr::UNSPECIFIED, 0).into();
-        let local = self.desk.local_transport(nowhere, nowhere);
+        let local = self.desk.any_transport();
         let capabilities = self.desk.capabilities(account);
         match offer {
             Some(offer) => {

@@ -47,12 +47,13 @@ impl ActiveCall {
     /// What [`Waiting`] stands for, now or as soon as the media sockets are open.
     fn when_open(&mut self, now: Instant, what: Waiting, desk: &mut Desk) {
         self.waiting = what;
-        if self.media.is_some() {
-            self.go_on(now, desk);
-        }
+        self.go_on(now, desk);
     }
 
     pub(super) fn go_on(&mut self, now: Instant, desk: &mut Desk) {
+        if self.media.is_none() || self.is_gathering() {
+            return;
+        }
         match std::mem::take(&mut self.waiting) {
             Waiting::Nothing => {}
             Waiting::ToDial => self.dial(now, desk),
@@ -104,6 +105,7 @@ impl ActiveCall {
             Some(offer) => self.answer_offer(now, &offer, desk),
             None => {
                 let ours = self.first_offer(desk);
+                self.note_showed_key_first();
                 // Its ACK has the answer.
                 self.asked_offer = ours.as_ref().ok().cloned();
                 ours
@@ -135,7 +137,7 @@ impl ActiveCall {
             self.leg_event(now, LegEvent::Held(true));
         }
         if self.negotiated.is_some() {
-            self.leg_event(now, LegEvent::TransportConnected);
+            self.agree_on_way(now);
         }
     }
 
@@ -164,7 +166,7 @@ impl ActiveCall {
         offer: &MediaDescription,
         desk: &Desk,
     ) -> Result<MediaDescription, EndReason> {
-        let local = self.local_transport(desk).ok_or(COULD_NOT_BEGIN)?;
+        let local = self.local_transport().ok_or(COULD_NOT_BEGIN)?;
         let capabilities = desk.capabilities(self.account);
         let both = Direction::SendRecv;
         match negotiate::answer(offer, &capabilities, &local, both, None) {
@@ -219,8 +221,8 @@ impl ActiveCall {
         }
     }
 
-    pub(super) fn later_offer(&self, hold: bool, desk: &Desk) -> Option<MediaDescription> {
-        let local = self.local_transport(desk)?;
+    pub(super) fn later_offer(&mut self, hold: bool, desk: &Desk) -> Option<MediaDescription> {
+        let local = self.local_transport()?;
         let direction = Direction::of(true, !hold);
         let previous = self.local.as_ref()?;
         Some(negotiate::reoffer(

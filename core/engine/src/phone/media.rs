@@ -79,7 +79,10 @@ impl ActiveCall {
             source: Box::new(Silence),
             sink: Box::new(NullSink),
             muted: self.snapshot().muted || self.quiet,
-            transport: TransportConfig::default(),
+            transport: TransportConfig {
+                certificate: desk.certificate(),
+                ..TransportConfig::default()
+            },
         };
         let mut media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
         for (component, address) in [(Component::Rtp, ports.rtp), (Component::Rtcp, ports.rtcp)] {
@@ -94,6 +97,7 @@ impl ActiveCall {
             );
         }
         self.media = Some(media);
+        self.begin_gathering(now, desk);
         self.go_on(now, desk);
     }
 
@@ -159,8 +163,9 @@ impl ActiveCall {
                     let call = self.id().clone();
                     desk.push(Output::Media { call, datagram });
                 }
-                // Calls without ICE open no streams, and their way is the signalled one.
-                MediaOutput::Stream(_) | MediaOutput::Transport(_) => {}
+                // Only relays need streams, and no account names one yet.
+                MediaOutput::Stream(_) => {}
+                MediaOutput::Transport(event) => self.take_transport_event(now, event, desk),
                 MediaOutput::Event(event) => self.take_media_event(now, event, desk),
             }
         }
@@ -200,10 +205,12 @@ impl ActiveCall {
                     self.publish(desk);
                 }
             }
+            // ICE asks by itself, on the way that the media takes.
+            MediaEvent::Silent { .. } if self.has_ice() => {}
             MediaEvent::Silent { .. } => self.ask_whether_alive(now, desk),
             MediaEvent::Heard => {
                 self.liveness = Liveness::Heard;
-                self.leg_event(now, LegEvent::TransportConnected);
+                self.note_way(now);
             }
             // The signalling says goodbye as well, and with a reason.
             MediaEvent::RemoteBye => {}
@@ -239,7 +246,7 @@ impl ActiveCall {
                 self.liveness = Liveness::Quiet {
                     again: now + ASK_AGAIN,
                 };
-                self.leg_event(now, LegEvent::TransportConnected);
+                self.note_way(now);
             }
         }
     }

@@ -23,6 +23,10 @@ mod output;
 mod protection;
 mod signals;
 mod telling;
+#[cfg(test)]
+mod testing;
+mod verifying;
+mod way;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -35,7 +39,6 @@ use tandem_media::io::{AudioSink, AudioSource};
 use tandem_sip::agent::{SessionId, UserAgent};
 use tandem_sip::message::Uri;
 use tandem_store::UnixMillis;
-use tandem_types::media::Fingerprint;
 use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId};
 
 pub use account::{AccountError, SipAccount};
@@ -57,8 +60,8 @@ pub struct PhoneConfig {
     pub instance_id: String,
     /// Calls at one time; more are refused as busy.
     pub max_calls: usize,
-    /// The certificate of DTLS, as far as others learn of it. `None`: this phone cannot do DTLS.
-    pub certificate: Option<Fingerprint>,
+    /// Whether calls may agree on their keys by DTLS, each with a certificate of its own.
+    pub dtls: bool,
 }
 
 /// Where a call's sound comes from and goes to.
@@ -97,6 +100,9 @@ pub enum PhoneError {
     /// The far end takes no keys, or too many of them wait already.
     #[error("the far end takes no keys now")]
     NoKeys,
+    /// The call has no safety phrase to compare.
+    #[error("there is nothing to compare in this call")]
+    NoPhrase,
     /// The call is not in a state for it.
     #[error(transparent)]
     Command(#[from] CommandError),

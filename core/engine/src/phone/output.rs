@@ -5,6 +5,7 @@ use tandem_sip::agent::Transmit;
 use tandem_sip::locate::Question;
 use tandem_sip::transaction::{ConnectionId, TransmitId};
 use tandem_store::{EndedCall, NewCall, UnixMillis};
+use tandem_types::media::Fingerprint;
 use tandem_types::{AccountId, CallId, CallQuality};
 
 use crate::Event;
@@ -55,6 +56,17 @@ pub enum Output {
         call: CallId,
         /// From which of its sockets, where to, and what.
         datagram: Datagram,
+    },
+    /// Make the safety phrase of these certificates with
+    /// [`SafetyPhrase::derive`](crate::SafetyPhrase::derive), on another thread, and bring it with
+    /// [`handle_phrase`](super::Phone::handle_phrase).
+    DerivePhrase {
+        /// Which call's.
+        call: CallId,
+        /// The certificate of the side that called.
+        caller: Fingerprint,
+        /// The certificate of the side that was called.
+        callee: Fingerprint,
     },
     /// Close the call's media sockets.
     CloseMedia {

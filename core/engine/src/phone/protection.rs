@@ -1,12 +1,13 @@
 //! How a call's media is protected: what its account asks for, and the one more try when the far end wants it
 //! otherwise.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-use tandem_media::{Capabilities, LocalTransport, NegotiateError, Protection, negotiate};
+use tandem_media::dtls::Certificate;
+use tandem_media::{Capabilities, LocalTransport, NegotiateError, Protection, negotiate, sdes};
 use tandem_sip::agent::{EndKind, SessionEnd};
-use tandem_types::media::{Direction, MediaSecurity};
+use tandem_types::media::{Direction, Fingerprint, MediaSecurity};
 use tandem_types::{AccountId, EndReason, MediaDescription};
 
 use super::active::ActiveCall;
@@ -24,15 +25,31 @@ impl Desk {
         capabilities
     }
 
-    /// A call's media at these addresses, with the keys of this phone.
-    pub(super) fn local_transport(&self, rtp: SocketAddr, rtcp: SocketAddr) -> LocalTransport {
+    /// A certificate for one call; `None` where there is to be no DTLS.
+    pub(super) fn certificate(&self) -> Option<Certificate> {
+        if !self.config.dtls {
+            return None;
+        }
+        Certificate::generate()
+            .inspect_err(|error| tracing::error!(%error, "a call goes without DTLS"))
+            .ok()
+    }
+
+    /// Stands for the transport of a call that has none yet, to see what could be agreed on.
+    pub(super) fn any_transport(&mut self) -> LocalTransport {
+        let nowhere = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
+        let any = || Fingerprint {
+            hash: "sha-256".to_owned(),
+            bytes: vec![0; 32],
+        };
         LocalTransport {
-            fingerprint: self.config.certificate.clone(),
-            ..LocalTransport::plain(rtp, rtcp)
+            fingerprint: self.config.dtls.then(any),
+            sdes: sdes::offer(&mut *(self.entropy)()),
+            ..LocalTransport::plain(nowhere, nowhere)
         }
     }
 
-    fn media_security(&self, account: AccountId) -> MediaSecurity {
+    pub(super) fn media_security(&self, account: AccountId) -> MediaSecurity {
         self.accounts
             .get(&account)
             .map_or_else(MediaSecurity::default, |slot| slot.media_security)
@@ -41,15 +58,14 @@ impl Desk {
 
 impl ActiveCall {
     /// What this call brings along for its media.
-    pub(super) fn local_transport(&self, desk: &Desk) -> Option<LocalTransport> {
-        let ports = self.ports?;
-        Some(desk.local_transport(ports.rtp, ports.rtcp))
+    pub(super) fn local_transport(&mut self) -> Option<LocalTransport> {
+        self.media.as_mut()?.local_transport()
     }
 
     /// The first offer of this call, as its account wants it. The error is for the screen: this side has not
     /// what the account asks for.
     pub(super) fn first_offer(&mut self, desk: &Desk) -> Result<MediaDescription, EndReason> {
-        let local = self.local_transport(desk).ok_or(super::COULD_NOT_BEGIN)?;
+        let local = self.local_transport().ok_or(super::COULD_NOT_BEGIN)?;
         let capabilities = desk.capabilities(self.account);
         self.protections = negotiate::protections(&capabilities, &local).into();
         let protection = self
@@ -75,7 +91,7 @@ impl ActiveCall {
         if !refused_media || !wanted {
             return false;
         }
-        let Some(local) = self.local_transport(desk) else {
+        let Some(local) = self.local_transport() else {
             return false;
         };
         let Some(protection) = self.protections.pop_front() else {
@@ -102,7 +118,7 @@ impl ActiveCall {
             NegotiateError::Rejected | NegotiateError::NotEncrypted => {}
             _ => return false,
         }
-        let Some(local) = self.local_transport(desk) else {
+        let Some(local) = self.local_transport() else {
             return false;
         };
         let Some(protection) = self.protections.pop_front() else {

@@ -171,7 +171,7 @@ impl ActiveCall {
     /// Both sides said yes, to each other and to the sound.
     fn count_accept(&mut self, now: Instant, answer: &MediaDescription) {
         self.leg_event(now, LegEvent::Accepted);
-        self.leg_event(now, LegEvent::TransportConnected);
+        self.agree_on_way(now);
         self.note_remote_hold(now, answer);
     }
 
@@ -191,7 +191,7 @@ impl ActiveCall {
             };
             match agreed {
                 Ok(answer) => {
-                    self.leg_event(now, LegEvent::TransportConnected);
+                    self.agree_on_way(now);
                     self.note_remote_hold(now, answer);
                 }
                 Err(error) => {
@@ -205,7 +205,7 @@ impl ActiveCall {
 
     fn take_update(&mut self, now: Instant, offer: Option<MediaDescription>, desk: &mut Desk) {
         let answered = match &offer {
-            Some(offer) => self.answer_to(offer, desk),
+            Some(offer) => self.answer_to(now, offer, desk),
             // It asks for our offer: a full one, not a mirror of its hold (RFC 6337 §5.1).
             None => self
                 .later_offer(self.holding, desk)
@@ -240,12 +240,14 @@ impl ActiveCall {
     }
 
     fn answer_to(
-        &self,
+        &mut self,
+        now: Instant,
         offer: &MediaDescription,
         desk: &Desk,
     ) -> Option<(MediaDescription, Option<Negotiated>)> {
         let wish = Direction::of(true, !self.holding);
-        let local = self.local_transport(desk)?;
+        self.follow_restart(now, offer);
+        let local = self.local_transport()?;
         let capabilities = desk.capabilities(self.account);
         let answered =
             negotiate::answer(offer, &capabilities, &local, wish, self.negotiated.as_ref());
@@ -294,6 +296,7 @@ impl ActiveCall {
             self.give_up_media(now, NegotiateError::Rejected, desk);
             return;
         }
+        self.note_restart_refused(now);
         if self.asked_offer.take().is_some() {
             // It asked for an offer and never answered it; a change of ours still waits.
             return;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use tandem_call::{CallEvent, CallState, HoldWish};
-use tandem_store::{EndedCall, Trust};
+use tandem_store::EndedCall;
 use tandem_types::{EndReason, MediaKind};
 
 use super::active::{ALIVE_INTERVAL, ActiveCall, STATS_INTERVAL};
@@ -145,7 +145,7 @@ impl ActiveCall {
             quality: self.snapshot.quality,
             // Half a call in the clear is a call in the clear.
             encryption: self.weakest.unwrap_or(self.snapshot.encryption),
-            trust: Trust::Unverified,
+            trust: self.snapshot.trust,
             sender_device: None,
         };
         desk.push(Output::CloseMedia {

@@ -3,35 +3,26 @@
 use std::time::Duration;
 
 use tandem_engine::phone::LogEntry;
-use tandem_engine::{CallState, Command};
-use tandem_types::media::{Fingerprint, MediaSecurity};
+use tandem_engine::{CallState, Command, SafetyPhrase};
+use tandem_types::media::MediaSecurity;
 use tandem_types::{Encryption, EndReason};
 use tandem_world::net::NodeId;
 use tandem_world::stranger::{Message, Stranger};
 use tandem_world::town::{Person, Town};
 
+use crate::ear::loudness;
+
 /// A moment for messages to cross the town.
 const MOMENT: Duration = Duration::from_millis(50);
 const REFUSED: &str = "488 Not Acceptable Here";
 
-fn certificate() -> Fingerprint {
-    Fingerprint {
-        hash: "sha-256".into(),
-        bytes: (0..32).collect(),
-    }
-}
-
 /// Alice, whose account asks for that, and a device she can call.
-fn town(
-    seed: u64,
-    policy: MediaSecurity,
-    certificate: Option<Fingerprint>,
-) -> (Town, Person, NodeId<Stranger>) {
+fn town(seed: u64, policy: MediaSecurity, dtls: bool) -> (Town, Person, NodeId<Stranger>) {
     let mut town = Town::new(seed);
     let alice = town.person("alice", |setup| {
         setup.registrar = None;
         setup.media_security = policy;
-        setup.certificate = certificate;
+        setup.dtls = dtls;
     });
     let stranger = town.stranger();
     (town, alice, stranger)
@@ -82,7 +73,7 @@ fn rows(town: &Town, person: Person) -> (usize, Option<(EndReason, Encryption)>)
 
 #[test]
 fn who_takes_encrypted_calls_only_is_not_rung_by_a_plain_one_but_learns_of_it() {
-    let (mut town, alice, stranger) = town(1, MediaSecurity::Required, Some(certificate()));
+    let (mut town, alice, stranger) = town(1, MediaSecurity::Required, true);
     let to = town.phone(alice).ip();
     let caller = town.world.node_mut(stranger);
     let sdp = caller.sdp("sendrecv");
@@ -98,7 +89,7 @@ fn who_takes_encrypted_calls_only_is_not_rung_by_a_plain_one_but_learns_of_it() 
 
 #[test]
 fn a_call_without_an_offer_is_refused_by_who_could_only_offer_plain() {
-    let (mut town, alice, stranger) = town(2, MediaSecurity::Required, None);
+    let (mut town, alice, stranger) = town(2, MediaSecurity::Required, false);
     let to = town.phone(alice).ip();
     town.world.node_mut(stranger).invite(to, None);
     town.wait(MOMENT);
@@ -108,7 +99,7 @@ fn a_call_without_an_offer_is_refused_by_who_could_only_offer_plain() {
 
 #[test]
 fn nothing_is_dialled_that_this_device_could_not_encrypt() {
-    let (mut town, alice, stranger) = town(3, MediaSecurity::Required, None);
+    let (mut town, alice, stranger) = town(3, MediaSecurity::Required, false);
     let name = town.world.node(stranger).name.clone();
     town.calls(alice, name.trim_matches(['<', '>']));
     assert_eq!(next_invite(&mut town, stranger), None);
@@ -117,7 +108,7 @@ fn nothing_is_dialled_that_this_device_could_not_encrypt() {
 
 #[test]
 fn an_old_phone_is_called_once_more_in_plain_where_encryption_is_only_preferred() {
-    let (mut town, alice, stranger) = town(4, MediaSecurity::Preferred, Some(certificate()));
+    let (mut town, alice, stranger) = town(4, MediaSecurity::Preferred, true);
     let first = calls(&mut town, alice, stranger);
     assert_eq!(profile(&first), "UDP/TLS/RTP/SAVPF");
     assert!(first.body().contains("a=setup:actpass"));
@@ -142,7 +133,7 @@ fn an_old_phone_is_called_once_more_in_plain_where_encryption_is_only_preferred(
 #[test]
 fn where_encryption_is_required_there_is_one_more_try_and_no_plain_one() {
     for status in [REFUSED, "606 Not Acceptable"] {
-        let (mut town, alice, stranger) = town(5, MediaSecurity::Required, Some(certificate()));
+        let (mut town, alice, stranger) = town(5, MediaSecurity::Required, true);
         let first = calls(&mut town, alice, stranger);
         assert_eq!(profile(&first), "UDP/TLS/RTP/SAVPF");
         replies(&mut town, stranger, &first, status, None);
@@ -158,7 +149,7 @@ fn where_encryption_is_required_there_is_one_more_try_and_no_plain_one() {
 
 #[test]
 fn a_refusal_of_something_else_is_no_reason_to_call_again() {
-    let (mut town, alice, stranger) = town(6, MediaSecurity::Preferred, Some(certificate()));
+    let (mut town, alice, stranger) = town(6, MediaSecurity::Preferred, true);
     let invite = calls(&mut town, alice, stranger);
     replies(&mut town, stranger, &invite, "486 Busy Here", None);
     assert_eq!(next_invite(&mut town, stranger), None);
@@ -167,7 +158,7 @@ fn a_refusal_of_something_else_is_no_reason_to_call_again() {
 
 #[test]
 fn who_gave_up_does_not_call_again_because_of_a_late_refusal() {
-    let (mut town, alice, stranger) = town(7, MediaSecurity::Preferred, Some(certificate()));
+    let (mut town, alice, stranger) = town(7, MediaSecurity::Preferred, true);
     let invite = calls(&mut town, alice, stranger);
     replies(&mut town, stranger, &invite, "180 Ringing", None);
     // The refusal and the CANCEL cross.
@@ -180,7 +171,7 @@ fn who_gave_up_does_not_call_again_because_of_a_late_refusal() {
 
 #[test]
 fn a_phone_that_picked_up_without_sound_is_offered_another_protection_and_rings_only_once() {
-    let (mut town, alice, stranger) = town(8, MediaSecurity::Preferred, Some(certificate()));
+    let (mut town, alice, stranger) = town(8, MediaSecurity::Preferred, true);
     let invite = calls(&mut town, alice, stranger);
     let plain = town.world.node(stranger).sdp("sendrecv");
     let rejected = plain
@@ -203,7 +194,7 @@ fn a_phone_that_picked_up_without_sound_is_offered_another_protection_and_rings_
 
 #[test]
 fn a_phone_that_answers_dtls_in_plain_is_hung_up_on_where_encryption_is_required() {
-    let (mut town, alice, stranger) = town(9, MediaSecurity::Required, Some(certificate()));
+    let (mut town, alice, stranger) = town(9, MediaSecurity::Required, true);
     let invite = calls(&mut town, alice, stranger);
     let plain = town.world.node(stranger).sdp("sendrecv");
     replies(&mut town, stranger, &invite, "200 OK", Some(&plain));
@@ -226,7 +217,7 @@ fn a_phone_that_answers_dtls_in_plain_is_hung_up_on_where_encryption_is_required
 
 #[test]
 fn a_session_that_turns_plain_later_is_refused_and_the_call_stays_as_it_was() {
-    let (mut town, alice, stranger) = town(10, MediaSecurity::PlainAllowed, None);
+    let (mut town, alice, stranger) = town(10, MediaSecurity::PlainAllowed, false);
     let invite = calls(&mut town, alice, stranger);
     assert_eq!(profile(&invite), "RTP/AVP");
     let sdp = town.world.node(stranger).sdp("sendrecv");
@@ -247,4 +238,70 @@ fn a_session_that_turns_plain_later_is_refused_and_the_call_stays_as_it_was() {
         town.phone(alice).state(),
         Some(CallState::Active { .. })
     ));
+}
+
+/// Alice and bob, who take encrypted calls only, in a call.
+fn talking(seed: u64) -> (Town, Person, Person) {
+    let mut town = Town::new(seed);
+    let people = ["alice", "bob"]
+        .map(|name| town.person(name, |setup| setup.media_security = MediaSecurity::Required));
+    let [alice, bob] = people;
+    town.sign_in(people);
+    town.calls(alice, "bob");
+    assert!(town.until(|town| town.phone(bob).ringing().is_some()));
+    town.answers(bob);
+    assert!(town.until(|town| town.phone(alice).is_active() && town.phone(bob).is_active()));
+    (town, alice, bob)
+}
+
+fn phrase(town: &Town, person: Person) -> Option<SafetyPhrase> {
+    town.phone(person).history().last()?.safety_phrase
+}
+
+#[test]
+fn two_tandems_agree_on_keys_by_dtls_over_ice_and_hear_each_other() {
+    let (mut town, alice, bob) = talking(11);
+    town.phone(alice).heard();
+    town.phone(bob).heard();
+    town.wait(Duration::from_secs(2));
+    for person in [alice, bob] {
+        assert!(loudness(&town.phone(person).heard()) > 0.05, "silence");
+        let picture = town.phone(person).history().last().cloned();
+        assert_eq!(
+            picture.map(|call| call.encryption),
+            Some(Encryption::DtlsSrtp)
+        );
+    }
+    town.does(alice, Command::HangUp);
+    assert!(town.until(|town| town.phone(bob).end().is_some()));
+    let ended = (EndReason::RemoteHangUp, Encryption::DtlsSrtp);
+    assert_eq!(rows(&town, bob), (1, Some(ended)));
+}
+
+#[test]
+fn both_phones_of_an_encrypted_call_show_the_same_phrase() {
+    let (mut town, alice, bob) = talking(12);
+    town.wait(Duration::from_secs(1));
+    let shown = phrase(&town, alice).expect("a phrase");
+    assert_eq!(phrase(&town, bob), Some(shown));
+    let (mut other, carol, _) = talking(13);
+    other.wait(Duration::from_secs(1));
+    assert_ne!(phrase(&other, carol), Some(shown), "each call has its own");
+}
+
+#[test]
+fn hold_and_resume_keep_the_keys_and_the_phrase() {
+    let (mut town, alice, bob) = talking(14);
+    town.wait(Duration::from_secs(1));
+    let shown = phrase(&town, alice).expect("a phrase");
+    for command in [Command::Hold, Command::Resume] {
+        town.does(alice, command);
+        town.wait(Duration::from_secs(1));
+    }
+    assert!(town.phone(alice).is_active() && town.phone(bob).is_active());
+    town.phone(bob).heard();
+    town.wait(Duration::from_secs(1));
+    assert!(loudness(&town.phone(bob).heard()) > 0.05, "silence");
+    assert_eq!(phrase(&town, alice), Some(shown));
+    assert_eq!(phrase(&town, bob), Some(shown));
 }

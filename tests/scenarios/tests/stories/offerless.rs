@@ -92,6 +92,8 @@ fn asked_for_an_offer_on_hold_this_side_offers_its_hold_and_later_takes_it_back(
     assert!(town.until(|town| held_by(town, bob) == Some(HoldState::Local)));
 
     let caller = town.world.node_mut(stranger);
+    // What was said before the hold.
+    caller.heard();
     caller.request("INVITE", None);
     town.wait(Duration::from_millis(50));
     let caller = town.world.node_mut(stranger);

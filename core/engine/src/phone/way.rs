@@ -1,0 +1,213 @@
+//! The way a call's packets take: sought, open, lost, and sought anew.
+//!
+//! ```text
+//!   sockets open ── gather ──► gathered ── descriptions agreed ──► checks, keys ──► open
+//!                                                                                   │ ▲
+//!                                 re-INVITE with new credentials ◄── restart needed ▼ │
+//!                                                                              lost ──┘
+//! ```
+//!
+//! Without ICE a way is open as soon as both sides know each other's address. The next way is sought beside the
+//! one in use, so asking for a restart interrupts nothing.
+
+use std::time::{Duration, Instant};
+
+use tandem_call::LegEvent;
+use tandem_media::gather::GatherConfig;
+use tandem_media::{TransportEvent, TransportFailure, negotiate};
+use tandem_types::media::{MediaSecurity, StreamKind};
+use tandem_types::{Encryption, EndReason, MediaDescription, MediaKind};
+
+use super::active::ActiveCall;
+use super::desk::Desk;
+
+/// When a restart that could not be asked for, or was refused, is tried again (RFC 3261 §14.1 draws from 2.1 to
+/// 4 s for a glare).
+const RESTART_AGAIN: Duration = Duration::from_secs(3);
+
+/// How far a call is with its way.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// What this side will tell is not complete yet.
+    gathering: bool,
+    /// Both sides said yes, so that an open way counts.
+    agreed: bool,
+    connected: bool,
+    secured: bool,
+    lost: bool,
+    /// A re-INVITE with new credentials waits for its answer.
+    restarting: bool,
+    restart_at: Option<Instant>,
+}
+
+impl Way {
+    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
+        self.restart_at
+    }
+}
+
+impl ActiveCall {
+    /// Looks for the addresses to tell, where ICE is likely to be of use: a peer that offers it, or an account
+    /// that asks for encryption.
+    pub(super) fn begin_gathering(&mut self, now: Instant, desk: &mut Desk) {
+        let wanted = match (&self.their_offer, desk.media_security(self.account)) {
+            (Some(offer), _) => offers_ice(offer),
+            (None, MediaSecurity::Required | MediaSecurity::Preferred) => true,
+            (None, MediaSecurity::PlainAllowed) => false,
+        };
+        let Some(media) = self.media.as_mut().filter(|_| wanted) else {
+            return;
+        };
+        match media.gather(now, GatherConfig::default(), (desk.entropy)()) {
+            Ok(()) => self.way.gathering = true,
+            Err(error) => tracing::warn!(call = %self.id(), %error, "the call goes without ICE"),
+        }
+    }
+
+    pub(super) const fn is_gathering(&self) -> bool {
+        self.way.gathering
+    }
+
+    /// Whether both sides do ICE, which then knows better than silence whether the far end is there.
+    pub(super) fn has_ice(&self) -> bool {
+        self.negotiated
+            .as_ref()
+            .is_some_and(|agreed| agreed.ice.is_some())
+    }
+
+    /// Both sides said yes to each other: the way counts once it is open.
+    pub(super) fn agree_on_way(&mut self, now: Instant) {
+        self.way.agreed = true;
+        self.note_way(now);
+    }
+
+    /// Says that media can flow, if it can.
+    pub(super) fn note_way(&mut self, now: Instant) {
+        let keyed = self.way.secured
+            || self
+                .negotiated
+                .as_ref()
+                .is_some_and(|agreed| agreed.encryption() == Encryption::None);
+        if self.way.agreed && self.way.connected && keyed && !self.way.lost {
+            self.leg_event(now, LegEvent::TransportConnected);
+        }
+    }
+
+    pub(super) fn take_transport_event(
+        &mut self,
+        now: Instant,
+        event: TransportEvent,
+        desk: &mut Desk,
+    ) {
+        match event {
+            TransportEvent::GatheringDone => {
+                self.way.gathering = false;
+                self.go_on(now, desk);
+            }
+            TransportEvent::Connected => {
+                self.way.connected = true;
+                self.note_way(now);
+            }
+            TransportEvent::Secured { certificates, .. } => {
+                self.way.secured = true;
+                if let Some(shown) = certificates {
+                    self.take_certificates(&shown.local, &shown.remote, desk);
+                }
+                self.note_way(now);
+            }
+            TransportEvent::PathLost { .. } => {
+                self.way.lost = true;
+                self.leg_event(now, LegEvent::TransportLost);
+            }
+            TransportEvent::PathBack | TransportEvent::PathChanged => {
+                self.way.lost = false;
+                self.way.restart_at = None;
+                self.note_way(now);
+            }
+            TransportEvent::RestartNeeded => self.restart_ice(now, desk),
+            TransportEvent::Failed(failure) => self.give_up_way(now, failure, desk),
+            // Descriptions wait for all of them (half trickle, RFC 8838 §16).
+            TransportEvent::Candidate(_) => {}
+            _ => {}
+        }
+    }
+
+    pub(super) fn check_restart(&mut self, now: Instant, desk: &mut Desk) {
+        if self.way.restart_at.is_some_and(|at| at <= now) {
+            self.way.restart_at = None;
+            self.restart_ice(now, desk);
+        }
+    }
+
+    /// A re-INVITE was refused: one that asked for a restart is asked again, as long as the way is lost.
+    pub(super) fn note_restart_refused(&mut self, now: Instant) {
+        if std::mem::take(&mut self.way.restarting) && self.way.lost {
+            self.way.restart_at = now.checked_add(RESTART_AGAIN);
+        }
+    }
+
+    /// The far end's `offer` may restart ICE: the answer then comes with new credentials.
+    pub(super) fn follow_restart(&mut self, now: Instant, offer: &MediaDescription) {
+        let restarts = |agreed| negotiate::restarts_ice(offer, agreed);
+        if self.negotiated.as_ref().is_some_and(restarts)
+            && let Some(media) = &mut self.media
+            && let Err(error) = media.restart(now)
+        {
+            tracing::warn!(call = %self.id(), %error, "ICE is not restarted");
+        }
+    }
+
+    /// Asks the far end to look for another way, with a re-INVITE of new credentials (RFC 8839 §4.4.1.1.1).
+    fn restart_ice(&mut self, now: Instant, desk: &mut Desk) {
+        if !self.way.agreed || self.machine.state().is_ending_or_ended() {
+            return;
+        }
+        let restarted = self.media.as_mut().map(|media| media.restart(now));
+        if let Some(Err(error)) = restarted {
+            tracing::warn!(call = %self.id(), %error, "ICE is not restarted");
+            return;
+        }
+        let busy = self.our_offer.is_some() || self.asked_offer.is_some();
+        let offer = self.later_offer(self.holding, desk).filter(|_| !busy);
+        let asked = offer.map(|offer| {
+            let asked = self.with_agent(desk, |agent, session| {
+                agent.reinvite(now, session, Some(offer.clone()))
+            });
+            if asked.is_ok() {
+                self.our_offer = Some(offer.clone());
+                self.local = Some(offer);
+            }
+            asked.is_ok()
+        });
+        self.way.restarting = asked == Some(true);
+        if !self.way.restarting {
+            self.way.restart_at = now.checked_add(RESTART_AGAIN);
+        }
+    }
+
+    /// The transport cannot go on as agreed.
+    fn give_up_way(&mut self, now: Instant, failure: TransportFailure, desk: &mut Desk) {
+        tracing::warn!(call = %self.id(), %failure, "the transport failed");
+        if !self.way.agreed {
+            // One fork of several, maybe; what is accepted in the end counts.
+            return;
+        }
+        let verdict = match failure {
+            // The signalling says goodbye as well, and with a reason; if it does not, the way is lost soon.
+            TransportFailure::Closed => return,
+            TransportFailure::NoPath => EndReason::NetworkLost,
+            _ => EndReason::MediaIncompatible,
+        };
+        self.verdict = Some(verdict);
+        let _ = self.with_agent(desk, |agent, session| agent.hang_up(now, session, None));
+    }
+}
+
+/// Whether the audio that would be answered comes with ICE.
+fn offers_ice(offer: &MediaDescription) -> bool {
+    offer.streams.iter().any(|stream| {
+        let transport = stream.transport.as_ref();
+        stream.kind == StreamKind::Known(MediaKind::Audio)
+            && transport.is_some_and(|transport| transport.ice.is_some())
+    })
+}
