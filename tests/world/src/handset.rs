@@ -303,6 +303,7 @@ impl Handset {
                         Question::Addresses(_) => Answer::Addresses(Vec::new()),
                     };
                     self.phone.handle_answer(now, account, &question, &nothing);
+                }
                 Output::DerivePhrase {
                     call,
                     caller,
