@@ -22,7 +22,7 @@ mod protection;
 mod routes;
 pub mod sdes;
 pub mod srtp;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -52,7 +52,9 @@ fn check(input: &[u8]) {
             .media
             .iter()
             .zip(&description.media)
-            .all(|(ours, theirs)| ours.media == theirs.media && ours.protocol == theirs.protocol);
+            .all(|(ours, theirs)| {
+                ours.media.eq_ignore_ascii_case(&theirs.media) && ours.protocol == theirs.protocol
+            });
         assert!(fits, "the answer keeps places and protocols");
     }
 }

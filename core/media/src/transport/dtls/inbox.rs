@@ -186,16 +186,16 @@ impl Inbox {
     /// What has been heard once this message has; `None` if it cannot come now.
     fn after(&self, kind: u8, body: &[u8]) -> Option<Heard> {
         match self.role {
-            DtlsRole::Client => self.client_after(kind),
+            DtlsRole::Client => self.client_after(kind, body),
             DtlsRole::Server => self.server_after(kind, body),
         }
     }
 
-    fn client_after(&self, kind: u8) -> Option<Heard> {
+    fn client_after(&self, kind: u8, body: &[u8]) -> Option<Heard> {
         match (self.heard, kind) {
             (Heard::Nothing, HELLO_VERIFY_REQUEST) => Some(Heard::Greeted),
             (Heard::Nothing | Heard::Greeted, SERVER_HELLO) => Some(Heard::Hello),
-            (Heard::Hello, CERTIFICATE) => Some(Heard::Certificate),
+            (Heard::Hello, CERTIFICATE) => are_certificates(body).then_some(Heard::Certificate),
             (Heard::Hello | Heard::Certificate, SERVER_KEY_EXCHANGE) => Some(Heard::KeyExchange),
             (Heard::KeyExchange, CERTIFICATE_REQUEST) => Some(Heard::Request),
             (Heard::KeyExchange | Heard::Request, SERVER_HELLO_DONE) => Some(Heard::Done),
@@ -216,7 +216,7 @@ impl Inbox {
                 (self.cookie.as_deref() == Some(brought)).then_some(Heard::Hello)
             }
             (Heard::Hello, CERTIFICATE) if body == EMPTY => Some(Heard::Hello),
-            (Heard::Hello, CERTIFICATE) => Some(Heard::Certificate),
+            (Heard::Hello, CERTIFICATE) => are_certificates(body).then_some(Heard::Certificate),
             (Heard::Hello, CLIENT_KEY_EXCHANGE) | (Heard::KeyExchange, CERTIFICATE_VERIFY) => {
                 Some(Heard::Done)
             }
@@ -306,4 +306,30 @@ impl Partial {
     fn is_whole(&self) -> bool {
         self.pieces == [(0, self.bytes.len())]
     }
+}
+
+/// Whether the lengths in a Certificate message (RFC 5246 §7.4.2) are those of what is there. The endpoint makes
+/// room for as much as a length says, 16 MB, before it looks whether that much came.
+fn are_certificates(body: &[u8]) -> bool {
+    let Some((list, mut rest)) = length_and_rest(body) else {
+        return false;
+    };
+    if list != rest.len() {
+        return false;
+    }
+    while !rest.is_empty() {
+        let next = length_and_rest(rest).and_then(|(length, rest)| rest.get(length..));
+        let Some(after) = next else {
+            return false;
+        };
+        rest = after;
+    }
+    true
+}
+
+/// A length of three bytes, and what follows it.
+fn length_and_rest(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let ([high, middle, low], rest) = bytes.split_first_chunk::<3>()?;
+    let length = u32::from_be_bytes([0, *high, *middle, *low]);
+    Some((usize::try_from(length).ok()?, rest))
 }

@@ -98,7 +98,11 @@ impl Candidate {
         if line.len() > MAX_LINE {
             return Err(CandidateError::TooLong);
         }
-        let line = line.trim();
+        let line = line.trim_ascii();
+        // Extensions are repeated as they came; what is no visible character must not come along.
+        if line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(CandidateError::Malformed);
+        }
         let line = line.strip_prefix("a=").unwrap_or(line);
         let line = line.strip_prefix("candidate:").unwrap_or(line);
         let mut words = line.split_ascii_whitespace();
