@@ -106,6 +106,15 @@ impl Ran {
         self.executions / self.seconds.max(1)
     }
 
+    /// Takes a further run of the same target into account.
+    pub fn add(&mut self, further: Self) {
+        self.executions += further.executions;
+        self.seconds += further.seconds;
+        self.edges = self.edges.max(further.edges);
+        self.inputs = self.inputs.max(further.inputs);
+        self.crash = self.crash.take().or(further.crash);
+    }
+
     /// For a person.
     pub fn line(&self) -> String {
         format!(

@@ -4,6 +4,7 @@
 //! and no more: it is what installs the rest.
 
 mod advisories;
+mod bench;
 mod bindings;
 mod demo;
 mod fuzz;
@@ -13,6 +14,7 @@ mod peers;
 mod places;
 mod process;
 mod size;
+mod soak;
 mod suites;
 mod summary;
 mod targets;
@@ -43,6 +45,10 @@ usage: cargo xtask COMMAND [OPTIONS]
                           minute or as long as said; `all` for every one; alone it names them. Needs no
                           other compiler. What it found is kept in target/fuzz/
   fuzz TARGET FILE        try one input, such as one that broke something
+  soak [HOURS]            every fuzz target in turn, and one call after the other beside them, for
+                          8 hours or as long as said; the result is in target/soak/report.json
+  bench transport [CALLS] how long until a call is heard, at 0, 10 and 30 % loss, and what its
+                          protection costs, beside other stacks; also in target/bench/transport.json
 
   bindings                generate Kotlin (into target/bindings) and Swift (into bindings/swift)
       --check             only say whether the Swift that is checked in is up to date
@@ -81,6 +87,8 @@ fn main() -> ExitCode {
         Some("bindings") => bindings::command(&rest),
         Some("size") => size::command(&rest),
         Some("fuzz") => fuzz::command(&rest),
+        Some("soak") => soak::command(&rest),
+        Some("bench") => bench::command(&rest),
         Some("check-targets") => targets::command(&rest),
         Some("third-party") => third_party::command(&rest),
         Some("install") => needs::command(&rest),

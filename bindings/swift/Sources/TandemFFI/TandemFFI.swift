@@ -5776,10 +5776,6 @@ public enum EndReason: Equatable, Hashable {
      */
     case declined
     /**
-     * The account takes encrypted calls only, and this one could not be.
-     */
-    case encryptionRequired
-    /**
      * Something broke inside; the log has more.
      */
     case internalError
@@ -5852,29 +5848,27 @@ public struct FfiConverterTypeEndReason: FfiConverterRustBuffer {
         
         case 4: return .declined
         
-        case 5: return .encryptionRequired
+        case 5: return .internalError
         
-        case 6: return .internalError
+        case 6: return .interrupted
         
-        case 7: return .interrupted
+        case 7: return .mediaIncompatible
         
-        case 8: return .mediaIncompatible
+        case 8: return .networkLost
         
-        case 9: return .networkLost
+        case 9: return .noAnswer
         
-        case 10: return .noAnswer
+        case 10: return .notAuthorised
         
-        case 11: return .notAuthorised
+        case 11: return .notFound
         
-        case 12: return .notFound
+        case 12: return .unreachable
         
-        case 13: return .unreachable
+        case 13: return .serverError
         
-        case 14: return .serverError
+        case 14: return .localHangUp
         
-        case 15: return .localHangUp
-        
-        case 16: return .remoteHangUp
+        case 15: return .remoteHangUp
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5900,52 +5894,48 @@ public struct FfiConverterTypeEndReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(4))
         
         
-        case .encryptionRequired:
+        case .internalError:
             writeInt(&buf, Int32(5))
         
         
-        case .internalError:
+        case .interrupted:
             writeInt(&buf, Int32(6))
         
         
-        case .interrupted:
+        case .mediaIncompatible:
             writeInt(&buf, Int32(7))
         
         
-        case .mediaIncompatible:
+        case .networkLost:
             writeInt(&buf, Int32(8))
         
         
-        case .networkLost:
+        case .noAnswer:
             writeInt(&buf, Int32(9))
         
         
-        case .noAnswer:
+        case .notAuthorised:
             writeInt(&buf, Int32(10))
         
         
-        case .notAuthorised:
+        case .notFound:
             writeInt(&buf, Int32(11))
         
         
-        case .notFound:
+        case .unreachable:
             writeInt(&buf, Int32(12))
         
         
-        case .unreachable:
+        case .serverError:
             writeInt(&buf, Int32(13))
         
         
-        case .serverError:
+        case .localHangUp:
             writeInt(&buf, Int32(14))
         
         
-        case .localHangUp:
-            writeInt(&buf, Int32(15))
-        
-        
         case .remoteHangUp:
-            writeInt(&buf, Int32(16))
+            writeInt(&buf, Int32(15))
         
         }
     }
