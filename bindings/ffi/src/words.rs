@@ -47,6 +47,8 @@ pub enum EndReason {
     Cancelled,
     /// The callee said no.
     Declined,
+    /// The account takes encrypted calls only, and this one could not be.
+    EncryptionRequired,
     /// Something broke inside; the log has more.
     InternalError,
     /// The app was killed while the call was up.
@@ -78,6 +80,7 @@ impl From<core::EndReason> for EndReason {
             core::EndReason::Busy => Self::Busy,
             core::EndReason::Cancelled => Self::Cancelled,
             core::EndReason::Declined => Self::Declined,
+            core::EndReason::EncryptionRequired => Self::EncryptionRequired,
             core::EndReason::Interrupted => Self::Interrupted,
             core::EndReason::MediaIncompatible => Self::MediaIncompatible,
             core::EndReason::NetworkLost => Self::NetworkLost,

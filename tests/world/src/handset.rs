@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use tandem_engine::phone::{Audio, LogEntry, MediaPorts, Output, Phone, PhoneConfig, SipAccount};
 use tandem_engine::{
-    AccountState, CallConfig, CallSnapshot, CallState, Command, Event, TransportKind, UnixMillis,
+    AccountState, CallConfig, CallSnapshot, CallState, Command, Event, SafetyPhrase, TransportKind,
+    UnixMillis,
 };
 use tandem_media::io::{AudioSink, AudioSource, Silence, Tone};
 use tandem_media::{Capabilities, Datagram, Frame};
@@ -15,7 +16,7 @@ use tandem_sip::agent::LocalAddresses;
 use tandem_sip::locate::{Answer, Question};
 use tandem_sip::message::Host;
 use tandem_sip::transaction::{Destination, Hop, TransportError};
-use tandem_types::media::{Fingerprint, MediaSecurity};
+use tandem_types::media::MediaSecurity;
 use tandem_types::{AccountId, CallId, EndReason, Entropy, Pii, SeededEntropy};
 
 use crate::net::{Node, Transmit};
@@ -63,8 +64,8 @@ pub struct Setup {
     pub media: Capabilities,
     /// What its account asks of the protection of sound.
     pub media_security: MediaSecurity,
-    /// The certificate it names for DTLS.
-    pub certificate: Option<Fingerprint>,
+    /// Whether it does DTLS.
+    pub dtls: bool,
     /// The pitch of its owner's voice, Hz; 0 is somebody silent.
     pub voice: f32,
 }
@@ -78,7 +79,7 @@ impl Handset {
             user_agent: "Tandem/test".into(),
             instance_id: "urn:uuid:00000000-0000-4000-8000-000000000001".into(),
             max_calls: 4,
-            certificate: setup.certificate,
+            dtls: setup.dtls,
         };
         let fresh =
             move || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(entropy.next_u64())) };
@@ -312,6 +313,14 @@ impl Handset {
                         Question::Addresses(_) => Answer::Addresses(Vec::new()),
                     };
                     self.phone.handle_answer(now, account, &question, &nothing);
+                }
+                Output::DerivePhrase {
+                    call,
+                    caller,
+                    callee,
+                } => {
+                    let phrase = SafetyPhrase::derive(&caller, &callee);
+                    self.phone.handle_phrase(now, &call, phrase);
                 }
                 Output::OpenMedia { call, .. } => {
                     let port = self.next_port;

@@ -88,7 +88,7 @@ impl Town {
             call: CallConfig::default(),
             media: Capabilities::default(),
             media_security: MediaSecurity::PlainAllowed,
-            certificate: None,
+            dtls: true,
             // A voice of one's own, so that an ear knows whom it hears.
             voice: 300.0 + 100.0 * f32::from(self.next_ip),
         };

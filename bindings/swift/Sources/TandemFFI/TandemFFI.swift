@@ -5776,6 +5776,10 @@ public enum EndReason: Equatable, Hashable {
      */
     case declined
     /**
+     * The account takes encrypted calls only, and this one could not be.
+     */
+    case encryptionRequired
+    /**
      * Something broke inside; the log has more.
      */
     case internalError
@@ -5848,27 +5852,29 @@ public struct FfiConverterTypeEndReason: FfiConverterRustBuffer {
         
         case 4: return .declined
         
-        case 5: return .internalError
+        case 5: return .encryptionRequired
         
-        case 6: return .interrupted
+        case 6: return .internalError
         
-        case 7: return .mediaIncompatible
+        case 7: return .interrupted
         
-        case 8: return .networkLost
+        case 8: return .mediaIncompatible
         
-        case 9: return .noAnswer
+        case 9: return .networkLost
         
-        case 10: return .notAuthorised
+        case 10: return .noAnswer
         
-        case 11: return .notFound
+        case 11: return .notAuthorised
         
-        case 12: return .unreachable
+        case 12: return .notFound
         
-        case 13: return .serverError
+        case 13: return .unreachable
         
-        case 14: return .localHangUp
+        case 14: return .serverError
         
-        case 15: return .remoteHangUp
+        case 15: return .localHangUp
+        
+        case 16: return .remoteHangUp
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5894,48 +5900,52 @@ public struct FfiConverterTypeEndReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(4))
         
         
-        case .internalError:
+        case .encryptionRequired:
             writeInt(&buf, Int32(5))
         
         
-        case .interrupted:
+        case .internalError:
             writeInt(&buf, Int32(6))
         
         
-        case .mediaIncompatible:
+        case .interrupted:
             writeInt(&buf, Int32(7))
         
         
-        case .networkLost:
+        case .mediaIncompatible:
             writeInt(&buf, Int32(8))
         
         
-        case .noAnswer:
+        case .networkLost:
             writeInt(&buf, Int32(9))
         
         
-        case .notAuthorised:
+        case .noAnswer:
             writeInt(&buf, Int32(10))
         
         
-        case .notFound:
+        case .notAuthorised:
             writeInt(&buf, Int32(11))
         
         
-        case .unreachable:
+        case .notFound:
             writeInt(&buf, Int32(12))
         
         
-        case .serverError:
+        case .unreachable:
             writeInt(&buf, Int32(13))
         
         
-        case .localHangUp:
+        case .serverError:
             writeInt(&buf, Int32(14))
         
         
-        case .remoteHangUp:
+        case .localHangUp:
             writeInt(&buf, Int32(15))
+        
+        
+        case .remoteHangUp:
+            writeInt(&buf, Int32(16))
         
         }
     }

@@ -276,6 +276,7 @@ fn judge(answer: &[u8]) -> Result<(), String> {
             call["protocol"] == "sip" && call["media"][0] == "audio",
             "not a SIP call with sound",
         )?;
+        must(call["encrypted"] == true, "the call is not encrypted")?;
         must(
             call["ring_ms"].is_number() && call["first_audio_ms"].is_number(),
             "no times",
@@ -363,7 +364,7 @@ mod tests {
         json!({
             "ok": true,
             "calls": [{
-                "protocol": "sip", "media": ["audio"], "encrypted": false,
+                "protocol": "sip", "media": ["audio"], "encrypted": true,
                 "ring_ms": 12, "first_audio_ms": 40,
                 "audio_similarity": {"alice": 0.95, "bob": 0.96},
                 "controls": {"silence": 0.0, "other_speaker": 0.2, "one_second_cut": 0.5},
@@ -386,9 +387,11 @@ mod tests {
         gullible["calls"][0]["controls"]["one_second_cut"] = json!(0.94);
         let mut forgetful = good();
         forgetful["history"]["alice"] = json!([]);
+        let mut open = good();
+        open["calls"][0]["encrypted"] = json!(false);
         let mut silent = good();
         silent["calls"] = json!([]);
-        for bad in [deaf, gullible, forgetful, silent] {
+        for bad in [deaf, gullible, forgetful, open, silent] {
             assert!(judge(bad.to_string().as_bytes()).is_err(), "{bad}");
         }
         assert!(judge(b"Compiling ...\n{}").is_err());

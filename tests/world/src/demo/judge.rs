@@ -301,7 +301,7 @@ impl Problems {
             (text("protocol") == "sip", "protocol"),
             (row.get("media") == Some(&json!(["audio"])), "media"),
             (
-                row.get("encrypted").is_some_and(Value::is_boolean),
+                row.get("encrypted") == Some(&Value::Bool(true)),
                 "encryption",
             ),
         ] {

@@ -35,7 +35,7 @@ fn row(direction: &str, peer: &str, account: &str, end_reason: &str) -> Value {
         "call": "c", "direction": direction, "peer": format!("sip:{peer}@127.0.0.1:5099"),
         "account": format!("sip:{account}@127.0.0.1:5099"), "started_unix_ms": 1_020, "ringing_unix_ms": 1_045,
         "accepted_unix_ms": 2_050, "ended_unix_ms": 14_200, "end_reason": end_reason,
-        "protocol": "sip", "media": ["audio"], "encrypted": false, "quality": {}
+        "protocol": "sip", "media": ["audio"], "encrypted": true, "quality": {}
     })
 }
 
@@ -100,7 +100,7 @@ fn a_good_call_is_ok_and_prints_every_field_of_the_result() {
     let call = &json["calls"][0];
     assert_eq!(
         (&call["protocol"], &call["media"], &call["encrypted"]),
-        (&json!("sip"), &json!(["audio"]), &json!(false))
+        (&json!("sip"), &json!(["audio"]), &json!(true))
     );
     assert_eq!(
         (&call["ring_ms"], &call["first_audio_ms"]),

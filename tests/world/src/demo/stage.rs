@@ -137,7 +137,7 @@ impl Stage<'_> {
     ) -> Result<(), DemoError> {
         command.args(["--account", &format!("sip:{name}@{server}")]);
         command.args(["--registrar", &format!("sip:{server}"), "--user", name]);
-        command.args(["--bind", "127.0.0.1"]);
+        command.args(["--bind", "127.0.0.1", "--encryption", "required"]);
         command.env("TANDEM_PASSWORD", format!("secret of {name}"));
         command.arg("--play").arg(&voice.path);
         command.arg("--record").arg(self.file(name, "-call.wav"));
