@@ -23,6 +23,17 @@ pub struct Suite {
     pub run: fn(&Context) -> Row,
 }
 
+/// Suites that a whole run leaves out: they run when their name is typed, as in `cargo xtask test interop/nat`.
+///
+/// They are young, and bring browsers and several networks onto the machine. A suite becomes part of every run by
+/// taking its name off this list, and required by adding it to `.ci/required-suites`.
+const ONLY_WHEN_NAMED: &[&str] = &[
+    "interop/kamailio",
+    "interop/media",
+    "interop/chromium",
+    "interop/nat",
+];
+
 /// In the order of running: what fails soonest comes first.
 fn all() -> Vec<Suite> {
     let mut suites = Vec::new();
@@ -176,6 +187,9 @@ fn run(suite: &Suite, choice: &Choice) -> Row {
     if !choice.names.is_empty() && !choice.names.iter().any(|name| belongs(suite.name, name)) {
         return left_out("not asked for");
     }
+    if choice.names.is_empty() && ONLY_WHEN_NAMED.contains(&suite.name) {
+        return left_out("runs only when named");
+    }
     if choice.names.is_empty() && choice.quick && suite.heavy {
         return left_out("left out by --quick");
     }
@@ -262,6 +276,18 @@ mod tests {
         let at = |name| all().iter().position(|suite| suite.name == name);
         assert!(at("contract/swift").expect("a suite") < at("contract/kotlin").expect("a suite"));
         assert!(belongs("contract/kotlin", "contract") && belongs("contract/swift", "contract"));
+    }
+
+    #[test]
+    fn what_runs_only_when_named_is_a_suite_and_not_required() {
+        let list =
+            fs::read_to_string(root().join(".ci/required-suites")).expect("the list is there");
+        let required = summary::required_suites(&list);
+        let names: Vec<&str> = all().iter().map(|suite| suite.name).collect();
+        for young in ONLY_WHEN_NAMED {
+            assert!(names.contains(young), "{young} is not a suite");
+            assert!(!required.iter().any(|name| name == young), "{young}");
+        }
     }
 
     #[test]
