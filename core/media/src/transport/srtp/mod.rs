@@ -6,11 +6,11 @@
 //! - **the first packet of a source**: the crate notes an SSRC, and places its replay window, before the packet
 //!   is authenticated. One forged packet ahead of the real ones would shut the real ones out, and a flood
 //!   of invented sources would grow a table without end. A new source is therefore opened by a second
-//!   context that remembers nothing of value, and only then by the real one ([`inbound`]);
+//!   context that remembers nothing of value, and only then by the real one (`inbound`);
 //! - **SRTCP without encryption** (E bit 0): with the AES-CM profiles the crate hands it out *unauthenticated*.
 //!   RFC 3711 §3.4 makes authentication mandatory and nobody here agrees on `UNENCRYPTED_SRTCP`: refused;
 //! - **header extensions**: the payload begins where the header says, not where the extensions this build
-//!   understands would end ([`header`]).
+//!   understands would end (`header`).
 //!
 //! Not offered by the crate: MKI (refused in [`super::sdes`]), a roll-over counter that does not begin at 0.
 //! A pair must therefore live as long as its keys: rebuilding one from the same keys in the middle of a call would
