@@ -76,7 +76,8 @@ pub struct Target {
 /// What a run starts from, beside the committed seeds.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Corpus {
-    /// Nothing: the run is the same on every machine, as far as chance and speed allow.
+    /// Nothing, and always the same chance: a test run judges the change and not its luck. A faster machine gets
+    /// further.
     Fresh,
     /// What earlier runs on this machine found.
     Kept,
@@ -202,6 +203,9 @@ impl Fuzzer {
             ]);
         if let Some(dictionary) = &target.dictionary {
             run = run.arg(format!("-dict={}", dictionary.display()));
+        }
+        if corpus == Corpus::Fresh {
+            run = run.arg("-seed=1");
         }
         let folders = std::iter::once(&folder).chain(&target.seeds);
         let run = run
