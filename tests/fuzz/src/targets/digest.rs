@@ -62,7 +62,7 @@ fn check(input: &[u8]) {
     for header in answer.into_iter().flatten() {
         Proof::parse(header.value.reveal()).expect("our own proof can be read");
         assert!(
-            header.value.reveal().len() <= 2 * input.len() + 512,
+            header.value.reveal().len() <= 2 * text.len() + 512,
             "a proof of {} bytes",
             header.value.reveal().len()
         );
