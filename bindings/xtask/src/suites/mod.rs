@@ -25,13 +25,15 @@ pub struct Suite {
 
 /// Suites that a whole run leaves out: they run when their name is typed, as in `cargo xtask test interop/nat`.
 ///
-/// They are young, and bring browsers and several networks onto the machine. A suite becomes part of every run by
+/// They are young, and bring browsers, several networks, slow peers or chance onto the machine. A suite becomes part of every run by
 /// taking its name off this list, and required by adding it to `.ci/required-suites`.
 const ONLY_WHEN_NAMED: &[&str] = &[
     "interop/kamailio",
     "interop/media",
     "interop/chromium",
     "interop/nat",
+    "interop/dtls",
+    "fuzz",
 ];
 
 /// In the order of running: what fails soonest comes first.
