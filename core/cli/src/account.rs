@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tandem_engine::net::{Roots, RootsVerifier};
-use tandem_engine::phone::{PhoneError, SipAccount};
+use tandem_engine::phone::{IceConfig, PhoneError, SipAccount};
 use tandem_engine::{
     AccountState, Engine, EngineError, Event, EventStream, TransportChoice, TransportKind,
 };
@@ -172,6 +172,7 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         bind: args.bind,
         expires: Duration::from_secs(u64::from(args.expires)),
         media_security,
+        ice: IceConfig::default(),
     })
 }
 

@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tandem_engine::phone::{Audio, LogEntry, MediaPorts, Output, Phone, PhoneConfig, SipAccount};
+use tandem_engine::phone::{
+    Audio, IceConfig, LogEntry, MediaPorts, Output, Phone, PhoneConfig, SipAccount,
+};
 use tandem_engine::{
     AccountState, CallConfig, CallSnapshot, CallState, Command, Event, SafetyPhrase, TransportKind,
     UnixMillis,
@@ -94,6 +96,7 @@ impl Handset {
             bind: None,
             expires: Duration::from_secs(120),
             media_security: setup.media_security,
+            ice: IceConfig::default(),
         };
         let local = LocalAddresses {
             udp: Some(SocketAddr::new(setup.ip, SIP_PORT)),

@@ -14,6 +14,7 @@ use tandem_sip::transaction::TransportKind;
 use tandem_types::media::MediaSecurity;
 use tandem_types::{Address, CallId, Pii};
 
+use super::ice::{IceConfig, IceServerError, Server};
 use crate::AccountState;
 
 /// Registration lifetime to ask for.
@@ -41,6 +42,8 @@ pub struct SipAccount {
     pub expires: Duration,
     /// What it asks of the protection of its calls' media.
     pub media_security: MediaSecurity,
+    /// STUN and TURN servers of its calls.
+    pub ice: IceConfig,
 }
 
 impl SipAccount {
@@ -66,6 +69,7 @@ impl SipAccount {
             bind: None,
             expires: EXPIRES,
             media_security: Self::MEDIA_SECURITY,
+            ice: IceConfig::default(),
         }
     }
 
@@ -98,13 +102,21 @@ impl SipAccount {
         self.registrar.is_some()
     }
 
-    /// Whether it can be used as given, as far as its texts tell: the address first, then the server.
+    /// Whether it can be used as given, as far as its texts tell: the address first, then the server, then the
+    /// STUN and TURN servers.
     ///
     /// # Errors
     /// What is wrong with the first that is wrong.
     pub fn check(&self) -> Result<(), AccountError> {
         self.address_of_record()?;
-        self.server().map(|_| ())
+        self.server()?;
+        self.ice_servers().map(|_| ())
+    }
+
+    /// Its STUN and TURN servers, read.
+    pub(super) fn ice_servers(&self) -> Result<Vec<Server>, AccountError> {
+        let bad = |(index, why)| AccountError::BadIceServer { index, why };
+        self.ice.read().map_err(bad)
     }
 
     fn address_of_record(&self) -> Result<(Uri, SipUri), AccountError> {
@@ -134,6 +146,7 @@ impl SipAccount {
             bind: Some(bind),
             expires: EXPIRES,
             media_security: Self::MEDIA_SECURITY,
+            ice: IceConfig::default(),
         }
     }
 }
@@ -154,6 +167,14 @@ pub enum AccountError {
     /// The server is no host name or address.
     #[error("the registrar must be HOST or HOST:PORT")]
     BadRegistrar,
+    /// A STUN or TURN server cannot be asked as it is named.
+    #[error("STUN or TURN server {}: {why}", index.saturating_add(1))]
+    BadIceServer {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// What is wrong with it.
+        why: IceServerError,
+    },
 }
 
 /// An account at work.

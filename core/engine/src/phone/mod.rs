@@ -15,6 +15,10 @@ mod account;
 mod accounts;
 mod active;
 mod desk;
+#[expect(dead_code, reason = "calls do not ask the servers yet")]
+mod ice;
+#[expect(dead_code, reason = "calls do not ask the servers yet")]
+mod ice_url;
 mod incoming;
 mod inputs;
 mod legs;
@@ -42,6 +46,8 @@ use tandem_store::UnixMillis;
 use tandem_types::{AccountId, Address, CallId, EndReason, Entropy, LegId};
 
 pub use account::{AccountError, SipAccount};
+pub use ice::{IceConfig, IceServer, IceServerError, MAX_ICE_SERVERS, RelayUse};
+pub use ice_url::IceUrlError;
 pub use output::{LogEntry, Output};
 
 use crate::{AccountSnapshot, AccountState, CallSnapshot, Snapshot};
