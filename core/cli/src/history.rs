@@ -74,6 +74,7 @@ fn object(call: &CallRecord) -> Value {
         "protocol": "sip",
         "media": media,
         "encrypted": call.encryption != tandem_types::Encryption::None,
+        "encryption": call.encryption.token(),
         "quality": Value::Object(quality(&call.quality)),
     })
 }

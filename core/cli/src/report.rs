@@ -159,6 +159,7 @@ impl Report {
                     "reason": reason.token(),
                     "quality": Value::Object(quality(&call.quality)),
                     "codec": call.codec,
+                    "encryption": call.encryption.token(),
                 });
                 self.say("ended", fields, &format!("call ended: {reason}"));
             }
@@ -178,7 +179,12 @@ impl Report {
                 // A phone that is called rings as well.
                 let rings = state == CallState::Incoming;
                 let word = if rings { "ringing" } else { state.token() };
-                let fields = json!({ "call": id, "state": word, "muted": call.muted });
+                let fields = json!({
+                    "call": id,
+                    "state": word,
+                    "muted": call.muted,
+                    "encryption": call.encryption.token(),
+                });
                 self.say("state", fields, word);
             }
         }

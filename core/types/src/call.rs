@@ -35,6 +35,17 @@ pub enum Encryption {
     DtlsSrtp,
 }
 
+impl Encryption {
+    /// A word that never changes, for JSON.
+    pub const fn token(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Sdes => "sdes",
+            Self::DtlsSrtp => "dtls-srtp",
+        }
+    }
+}
+
 /// Why a call ended, in the words a screen can show.
 ///
 /// Each has a stable [token](EndReason::token) for the store and for JSON.

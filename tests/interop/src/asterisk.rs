@@ -60,6 +60,7 @@ pub struct Asterisk {
     program: Program,
     run: TempDir,
     log: PathBuf,
+    certificates: Certificates,
 }
 
 impl Asterisk {
@@ -119,6 +120,7 @@ impl Asterisk {
             program,
             run,
             log: log.join("asterisk.log"),
+            certificates,
         };
         let address = format!("{fixed}:5060").parse().expect("an address");
         let up = wait_until(Duration::from_secs(20), || {
@@ -131,6 +133,11 @@ impl Asterisk {
             log.display()
         );
         started
+    }
+
+    /// What a phone has to trust to meet it over TLS.
+    pub fn authority(&self) -> &Path {
+        &self.certificates.authority
     }
 
     /// Types a line at its console.
@@ -160,6 +167,19 @@ impl Asterisk {
         self.console(&format!(
             "channel originate PJSIP/{user}/sip:probe@{address} extension 600@phones"
         ));
+    }
+
+    /// Every SIP message so far in which all of these words are, as it came and went: a line that says from
+    /// where or to where, then the message.
+    pub fn messages(&self, words: &[&str]) -> Vec<String> {
+        let log = fs::read(&self.log).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let messages = log.split("<--- ").filter(|text| {
+            let begins = |with: &&str| text.starts_with(with);
+            ["Received SIP ", "Transmitting SIP "].iter().any(begins)
+                && words.iter().all(|word| text.contains(word))
+        });
+        messages.map(str::to_owned).collect()
     }
 
     /// Waits until its log holds these words, and answers the line.

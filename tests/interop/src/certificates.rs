@@ -27,6 +27,14 @@ impl Certificates {
     /// # Panics
     /// If `openssl` cannot.
     pub fn make(folder: &Path) -> Self {
+        Self::make_for(folder, NAMES)
+    }
+
+    /// The same for a server with these names only, as OpenSSL writes them: `DNS:other.test`.
+    ///
+    /// # Panics
+    /// If `openssl` cannot.
+    pub fn make_for(folder: &Path, names: &str) -> Self {
         let made = Self {
             authority: folder.join("authority.pem"),
             chain: folder.join("chain.pem"),
@@ -41,7 +49,7 @@ impl Certificates {
             folder.join("server.ext"),
             format!(
                 "basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\n\
-                 extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName={NAMES}\n"
+                 extendedKeyUsage=serverAuth,clientAuth\nsubjectAltName={names}\n"
             ),
         )
         .expect("the extensions");

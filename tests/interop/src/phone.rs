@@ -3,6 +3,7 @@
 use crate::kamailio::Kamailio;
 use crate::network::LAN;
 use crate::places::Desk;
+use std::path::Path;
 use tandem_world::client::ClientCommand;
 
 /// The own address of the phone under test, where a suite has only one.
@@ -70,6 +71,10 @@ pub trait SignIn {
     /// Signs in as this user.
     #[must_use]
     fn user(self, account: &Account) -> Self;
+
+    /// Over TLS and nothing else, to a server that this authority vouches for.
+    #[must_use]
+    fn over_tls(self, authority: &Path) -> Self;
 }
 
 impl SignIn for ClientCommand {
@@ -82,6 +87,11 @@ impl SignIn for ClientCommand {
             words.extend(["--bind", bind]);
         }
         self.args(&words).password(&account.password)
+    }
+
+    fn over_tls(self, authority: &Path) -> Self {
+        let authority = authority.to_string_lossy();
+        self.args(&["--transport", "tls", "--tls-ca", &authority])
     }
 }
 

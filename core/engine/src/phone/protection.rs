@@ -146,9 +146,9 @@ impl ActiveCall {
     pub(super) fn reason_of_failure(&self, error: NegotiateError, desk: &Desk) -> EndReason {
         let strict = desk.media_security(self.account) == MediaSecurity::Required;
         match error {
-            NegotiateError::EncryptionRequired | NegotiateError::NotEncrypted => {
-                EndReason::EncryptionRequired
-            }
+            NegotiateError::EncryptionRequired
+            | NegotiateError::NotEncrypted
+            | NegotiateError::Weaker => EndReason::EncryptionRequired,
             NegotiateError::Rejected if strict => EndReason::EncryptionRequired,
             _ => EndReason::MediaIncompatible,
         }

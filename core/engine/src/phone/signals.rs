@@ -9,7 +9,7 @@ use tandem_sip::agent::{
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::Direction;
-use tandem_types::{AccountId, EndReason, MediaDescription};
+use tandem_types::{AccountId, Encryption, EndReason, MediaDescription};
 
 use super::active::ActiveCall;
 use super::desk::Desk;
@@ -276,10 +276,16 @@ impl ActiveCall {
         let asked = self.asked_offer.take();
         let ours = asked.is_none();
         let offer = asked.or_else(|| self.our_offer.take());
-        if self.negotiate_answer(now, offer.as_ref(), answer).is_ok() {
-            self.note_remote_hold(now, answer);
-        } else {
-            tracing::warn!(call = %self.id(), "the far end's answer does not fit; media stays as it was");
+        match self.negotiate_answer(now, offer.as_ref(), answer) {
+            Ok(()) => self.note_remote_hold(now, answer),
+            // It goes on in plain, which this side does not: they would not hear each other.
+            Err(error @ (NegotiateError::NotEncrypted | NegotiateError::Weaker)) => {
+                self.give_up_media(now, error, desk);
+                return;
+            }
+            Err(_) => {
+                tracing::warn!(call = %self.id(), "the far end's answer does not fit; media stays as it was");
+            }
         }
         if ours && std::mem::take(&mut self.hold_in_flight) {
             let done = if self.holding {
@@ -316,6 +322,20 @@ impl ActiveCall {
         }
     }
 
+    /// `after`, unless it ends the protection of a call that both have accepted. Before that, another fork may
+    /// have answered.
+    fn keeps_encrypted(&self, after: Negotiated) -> Result<Negotiated, NegotiateError> {
+        let accepted = self
+            .negotiated
+            .as_ref()
+            .filter(|_| self.accepted_at.is_some());
+        let was = accepted.is_some_and(|before| before.encryption() != Encryption::None);
+        if was && after.encryption() == Encryption::None {
+            return Err(NegotiateError::Weaker);
+        }
+        Ok(after)
+    }
+
     /// Takes an answer to an offer of ours.
     fn negotiate_answer(
         &mut self,
@@ -325,6 +345,7 @@ impl ActiveCall {
     ) -> Result<(), NegotiateError> {
         let offer = offer.ok_or(NegotiateError::Mismatch)?;
         let negotiated = negotiate::accept(offer, answer, self.negotiated.as_ref())
+            .and_then(|after| self.keeps_encrypted(after))
             .inspect_err(|error| tracing::warn!(call = %self.id(), %error, "answer refused"))?;
         self.start_media(now, negotiated);
         Ok(())

@@ -134,6 +134,9 @@ pub enum NegotiateError {
     /// The answer is plain where that was not offered.
     #[error("the answer is not encrypted")]
     NotEncrypted,
+    /// The call is encrypted, and would not be any more.
+    #[error("the call would go on with less protection")]
+    Weaker,
     /// The answer's keys do not belong to our offer, or prove nothing.
     #[error("the answer's keys cannot be used")]
     BadKeys,

@@ -93,6 +93,18 @@ impl AgreedSecurity {
         matches!(self, Self::Dtls { .. }) && self == before
     }
 
+    /// Whether a call goes from protected sound to sound that others can hear. No policy wants that once a
+    /// call is encrypted: nobody looks at the lock again while talking.
+    fn is_weakened_by(&self, after: &Self, capabilities: &Capabilities) -> bool {
+        match (self, after) {
+            (Self::Plain, _) | (_, Self::Dtls { .. }) | (Self::Sdes { .. }, Self::Sdes { .. }) => {
+                false
+            }
+            (Self::Sdes { .. } | Self::Dtls { .. }, Self::Plain) => true,
+            (Self::Dtls { .. }, Self::Sdes { .. }) => !capabilities.signalling_is_secure,
+        }
+    }
+
     pub(super) const fn role(&self) -> Option<DtlsRole> {
         match self {
             Self::Dtls { role, .. } => Some(*role),
@@ -152,6 +164,9 @@ pub(super) fn answer(
         }
     };
     permit(&agreed, capabilities)?;
+    if current.is_some_and(|current| current.is_weakened_by(&agreed, capabilities)) {
+        return Err(NegotiateError::Weaker);
+    }
     Ok((security, agreed))
 }
 

@@ -309,6 +309,30 @@ fn a_plain_answer_counts_only_where_plain_was_offered() {
 }
 
 #[test]
+fn what_protects_a_call_is_not_taken_away_by_a_later_offer() {
+    let later = |before, after, policy, secure| {
+        let (_, _, theirs) = agreed(before);
+        let offered = offered(after);
+        let capabilities = asks(policy, secure);
+        answered(&offered, &capabilities, Some(&theirs)).map(|(_, terms)| terms.encryption())
+    };
+    let dtls = Protection::Dtls { feedback: true };
+    for policy in [MediaSecurity::Preferred, MediaSecurity::PlainAllowed] {
+        for secure in [false, true] {
+            for before in [dtls, Protection::Sdes] {
+                let plain = later(before, Protection::Plain, policy, secure);
+                assert_eq!(plain, Err(NegotiateError::Weaker), "{before:?}");
+            }
+            let better = later(Protection::Plain, dtls, policy, secure);
+            assert_eq!(better, Ok(Encryption::DtlsSrtp));
+        }
+        let keys = |secure| later(dtls, Protection::Sdes, policy, secure);
+        assert_eq!(keys(false), Err(NegotiateError::Weaker));
+        assert_eq!(keys(true), Ok(Encryption::Sdes));
+    }
+}
+
+#[test]
 fn a_fingerprint_that_proves_nothing_is_none() {
     for (hash, length) in [("md5", 16), ("sha-256", 8), ("sha-3", 32)] {
         let mut weak = offered(Protection::Dtls { feedback: true });

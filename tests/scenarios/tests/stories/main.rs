@@ -3,6 +3,7 @@
 
 mod bad_networks;
 mod basic_call;
+mod changed_protection;
 mod ear;
 mod encryption;
 mod history;

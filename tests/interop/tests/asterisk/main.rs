@@ -1,5 +1,7 @@
 //! Calls into and out of Asterisk.
 
+mod secured;
+
 use std::time::Duration;
 use tandem_interop::{
     Account, Asterisk, Desk, SignIn as _, assert_heard, assert_not_heard, wait_until,
