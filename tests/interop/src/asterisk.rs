@@ -105,6 +105,10 @@ impl Asterisk {
             ("@FIXED@", fixed.into()),
             ("@LAN@", lan.into()),
             (
+                "@LAN_UDP@",
+                if fixed == lan { "udp" } else { "udp-lan" }.into(),
+            ),
+            (
                 "@BEHIND_NAT@",
                 if fixed == lan { "yes" } else { "no" }.into(),
             ),

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::sync::mpsc;
+use std::time::Duration;
 use tandem_world::audio::Audio;
-use tandem_world::client::sound_is_over;
 use tandem_world::program::{Program, wait_until};
+use tandem_world::watched::{Watched, sound_is_over};
 
 use server::Server;
 
@@ -45,7 +46,7 @@ pub struct Browser {
     // Before the server: the page asks until the end.
     _program: Program,
     server: Server,
-    seen: Vec<Value>,
+    told: Watched,
     folder: PathBuf,
     voice: Duration,
 }
@@ -65,7 +66,8 @@ impl Browser {
         Audio::new(voice.rate(), [voice.samples(), rest.samples()].concat())
             .write(&said)
             .expect("the recording with its end");
-        let server = Server::start(page::bundle(&places::jssip()));
+        let (sender, events) = mpsc::channel();
+        let server = Server::start(page::bundle(&places::jssip()), sender);
         let mut command = Command::new("chromium");
         command
             .args(OPTIONS)
@@ -80,7 +82,7 @@ impl Browser {
         let mut browser = Self {
             _program: Program::start("chromium", &mut command, &log),
             server,
-            seen: Vec::new(),
+            told: Watched::new(events),
             folder,
             voice: voice.duration(),
         };
@@ -112,6 +114,44 @@ impl Browser {
         self.tell("answer", json!({}));
     }
 
+    /// Puts the call on hold, and waits until that is agreed.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn hold(&mut self, limit: Duration) {
+        self.change("hold", limit);
+    }
+
+    /// Takes the call back from hold.
+    ///
+    /// # Panics
+    /// If that is not agreed.
+    pub fn resume(&mut self, limit: Duration) {
+        self.change("resume", limit);
+    }
+
+    /// Looks for another way with new credentials (RFC 8839 §4.4.1.1.1), and waits until it is agreed.
+    ///
+    /// # Panics
+    /// If it is not.
+    pub fn restart_ice(&mut self, limit: Duration) {
+        self.change("restart", limit);
+    }
+
+    /// A change by re-INVITE: `changed` comes when the far end has answered.
+    fn change(&mut self, command: &str, limit: Duration) {
+        self.told.forget();
+        self.tell(command, json!({}));
+        self.wait_for(command, limit, |event| {
+            event["event"] == "changed" && event["command"] == command
+        });
+    }
+
+    /// Forgets the events so far, so that the next wait is for one that is to come.
+    pub fn forget(&mut self) {
+        self.told.forget();
+    }
+
     /// Ends the call.
     pub fn hang_up(&self) {
         self.tell("hangup", json!({}));
@@ -133,11 +173,14 @@ impl Browser {
         });
     }
 
-    /// How the browser itself says that its media is secured: the state of DTLS and the SRTP cipher.
+    /// How the browser itself says that its media is secured, a transport an entry: `dtls`, the state; `role`,
+    /// `client` or `server`; `srtp`, the cipher; `ufrag`, of the ICE generation in use; `from` and `to`, the
+    /// kinds of its two candidates; `changes`, how often the pair changed.
     ///
     /// # Panics
     /// If it does not say.
     pub fn transports(&mut self, limit: Duration) -> Vec<Value> {
+        self.told.forget();
         self.tell("inspect", json!({}));
         let told = self.wait("transports", limit);
         told["transports"].as_array().cloned().unwrap_or_default()
@@ -195,21 +238,13 @@ impl Browser {
         limit: Duration,
         ask: impl Fn(&[Value]) -> Option<Value>,
     ) -> Value {
-        let begin = Instant::now();
-        loop {
-            if let Some(answer) = ask(&self.seen) {
-                return answer;
-            }
-            let left = limit.saturating_sub(begin.elapsed());
-            match self.server.event(left) {
-                Some(event) => self.seen.push(event),
-                None => panic!(
-                    "the browser: `{what}` did not come within {limit:?}; see {}{}",
-                    self.folder.display(),
-                    self.story()
-                ),
-            }
-        }
+        self.told.until(limit, ask).unwrap_or_else(|| {
+            panic!(
+                "the browser: `{what}` did not come within {limit:?}; see {}{}",
+                self.folder.display(),
+                self.story()
+            )
+        })
     }
 
     fn tell(&self, command: &str, mut words: Value) {
@@ -219,7 +254,7 @@ impl Browser {
 
     /// One event a line, without the long ones' ends.
     fn story(&self) -> String {
-        let lines = self.seen.iter().map(|event| {
+        let lines = self.told.seen().iter().map(|event| {
             let line: String = event.to_string().chars().take(400).collect();
             format!("\n  {line}")
         });

@@ -26,6 +26,7 @@ pub struct Kamailio {
     program: Program,
     run: TempDir,
     log: PathBuf,
+    certificates: Certificates,
 }
 
 impl Kamailio {
@@ -43,34 +44,42 @@ impl Kamailio {
     /// # Panics
     /// If it does not come up.
     pub fn start(desk: &Desk) -> Self {
+        Self::start_at(desk, "kamailio", Self::IP, &[])
+    }
+
+    /// One at this address, told these further words on its command line.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub fn start_at(desk: &Desk, name: &str, ip: &str, words: &[&str]) -> Self {
         // Its control socket lies here, and the path of a socket has to be short.
         let run = tempfile::Builder::new()
             .prefix("kam")
             .tempdir()
             .expect("a folder for Kamailio");
         let certificates = Certificates::make(&desk.at("certificates"));
-        let asterisk = Asterisk::ADDRESS.split(':').next().unwrap_or_default();
         for (name, text) in [("kamailio.cfg", CONFIGURATION), ("tls.cfg", TLS)] {
             let text = text
                 .replace("@RUN@", &run.path().to_string_lossy())
-                .replace("@IP@", Self::IP)
+                .replace("@IP@", ip)
                 .replace("@MODULES@", MODULES)
-                .replace("@ASTERISK@", asterisk)
+                .replace("@ASTERISK@", Asterisk::LAN)
                 .replace("@KEY@", &certificates.key.to_string_lossy())
                 .replace("@CHAIN@", &certificates.chain.to_string_lossy())
                 .replace("@AUTHORITY@", &certificates.authority.to_string_lossy());
             fs::write(run.path().join(name), text).expect("its configuration");
         }
-        let log = desk.at("kamailio.log");
+        let log = desk.at(name).with_extension("log");
         let mut command = tool("kamailio");
         // -DD: does not leave the terminal, so that it ends with the test.
         command.args(["-DD", "-E", "-m", "64", "-M", "8", "-Y"]);
         command.arg(run.path()).arg("-f");
-        command.arg(run.path().join("kamailio.cfg"));
+        command.arg(run.path().join("kamailio.cfg")).args(words);
         let mut started = Self {
-            program: Program::start("kamailio", &mut command, &log),
+            program: Program::start(name, &mut command, &log),
             run,
             log,
+            certificates,
         };
         let up = wait_until(Duration::from_secs(20), || {
             let ended = started.program.wait(Duration::ZERO).is_some();
@@ -80,6 +89,20 @@ impl Kamailio {
         let log = started.log.display();
         assert!(up == Some(true), "Kamailio did not come up; see {log}");
         started
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.program.kill();
+    }
+
+    /// The authority that a phone has to trust, as a file.
+    ///
+    /// # Panics
+    /// If its path is no text.
+    pub fn authority(&self) -> &str {
+        let file = self.certificates.authority.to_str();
+        file.expect("a path that can be written down")
     }
 
     /// The addresses at which a user is registered now.

@@ -2,17 +2,23 @@
 
 use std::time::Duration;
 use tandem_interop::{
-    Account, Asterisk, Desk, Kamailio, SignIn as _, assert_heard, assert_not_heard, wait_until,
+    Account, Asterisk, Certificates, Desk, Kamailio, LAN, SignIn as _, assert_heard,
+    assert_not_heard, wait_until,
 };
 
 const SOON: Duration = Duration::from_secs(15);
 const CALL: Duration = Duration::from_secs(40);
 
 /// How the sound is secured. Kamailio does not care: it is a matter of the phones alone.
-const MEDIA: &[&str] = &[];
+const MEDIA: &[&str] = &["--encryption", "required"];
 
 fn bob() -> Account {
     Account::kamailio("bob").at("127.0.0.21")
+}
+
+/// Where Asterisk, which gathers no loopback candidates, finds her.
+fn alice_on_the_lan() -> Account {
+    Account::kamailio("alice").at(LAN)
 }
 
 /// Signs in over this transport, is seen by Kamailio, and is gone after Ctrl-C.
@@ -20,7 +26,8 @@ fn registers(transport: &str) {
     let desk = Desk::new(&format!("kamailio/register-{transport}"));
     let kamailio = Kamailio::start(&desk);
     let phone = desk.answer().user(&Account::kamailio("alice")).tone();
-    let mut phone = phone.args(&["--transport", transport]).start();
+    let phone = phone.args(&["--transport", transport, "--tls-ca", kamailio.authority()]);
+    let mut phone = phone.start();
     phone.wait("registered", SOON);
     let contacts = kamailio.contacts("alice");
     assert_eq!(contacts.len(), 1, "{contacts:?}");
@@ -42,6 +49,46 @@ fn registers_over_tcp_and_signs_off() {
 }
 
 #[test]
+fn registers_over_tls_and_signs_off() {
+    registers("tls");
+}
+
+/// A server at this address, and a phone that trusts this authority: why it does not sign in.
+fn refused(desk: &Desk, ip: &str, authority: &str) -> String {
+    let account = Account {
+        registrar: Some(ip.to_owned()),
+        ..Account::kamailio("alice")
+    };
+    let phone = desk.answer().user(&account).tone();
+    let ended = phone
+        .args(&["--transport", "tls", "--tls-ca", authority])
+        .run(SOON);
+    ended.expect_code(3);
+    ended.registration_failure().to_owned()
+}
+
+#[test]
+fn a_certificate_by_a_stranger_is_refused() {
+    let desk = Desk::new("kamailio/stranger");
+    let kamailio = Kamailio::start(&desk);
+    let other = Certificates::make(&desk.at("others"));
+    let authority = other.authority.to_string_lossy();
+    let why = refused(&desk, Kamailio::IP, &authority);
+    assert_eq!(why, "certificate-untrusted");
+    assert!(kamailio.contacts("alice").is_empty());
+}
+
+#[test]
+fn a_certificate_for_another_name_is_refused() {
+    let desk = Desk::new("kamailio/other-name");
+    // An address that its certificate does not have.
+    let kamailio = Kamailio::start_at(&desk, "kamailio", "127.0.0.9", &[]);
+    let why = refused(&desk, "127.0.0.9", kamailio.authority());
+    assert_eq!(why, "certificate-wrong-name");
+    assert!(kamailio.contacts("alice").is_empty());
+}
+
+#[test]
 fn a_wrong_password_is_a_clear_error() {
     let desk = Desk::new("kamailio/wrong-password");
     let _kamailio = Kamailio::start(&desk);
@@ -53,17 +100,20 @@ fn a_wrong_password_is_a_clear_error() {
 
 /// Alice calls bob by his name: the proxy asks her for the password and stays in the dialog, and the
 /// phones speak with each other directly.
-fn calls(alice_by: &str, bob_by: &str, media: &[&str]) {
+fn calls(alice_by: &str, bob_by: &str) {
     let desk = Desk::new(&format!("kamailio/call-{alice_by}-{bob_by}"));
     let kamailio = Kamailio::start(&desk);
-    let callee = desk.answer().user(&bob()).args(media).record();
+    let callee = desk.answer().user(&bob()).args(MEDIA).record();
     let callee = callee.play(&Desk::voice("bob")).args(&["--count", "1"]);
-    let mut callee = callee.args(&["--transport", bob_by]).start();
+    let trust = ["--tls-ca", kamailio.authority()];
+    let callee = callee.args(&["--transport", bob_by]).args(&trust);
+    let mut callee = callee.start();
     callee.wait("registered", SOON);
     let caller = desk.call("sip:bob@kamailio.test");
-    let caller = caller.user(&Account::kamailio("alice")).args(media);
+    let caller = caller.user(&Account::kamailio("alice")).args(MEDIA);
     let caller = caller.play(&Desk::voice("alice")).record();
-    let mut caller = caller.args(&["--transport", alice_by]).start();
+    let caller = caller.args(&["--transport", alice_by]).args(&trust);
+    let mut caller = caller.start();
     for phone in [&mut caller, &mut callee] {
         phone.wait("played", CALL);
         phone.wait_sound_over(CALL);
@@ -83,12 +133,17 @@ fn calls(alice_by: &str, bob_by: &str, media: &[&str]) {
 
 #[test]
 fn a_call_over_udp_is_heard_both_ways() {
-    calls("udp", "udp", MEDIA);
+    calls("udp", "udp");
 }
 
 #[test]
-fn a_call_from_tcp_to_udp_is_heard_both_ways() {
-    calls("tcp", "udp", MEDIA);
+fn a_call_from_tls_to_tcp_is_heard_both_ways() {
+    calls("tls", "tcp");
+}
+
+#[test]
+fn a_call_from_tcp_to_tls_is_heard_both_ways() {
+    calls("tcp", "tls");
 }
 
 #[test]
@@ -98,7 +153,7 @@ fn asterisk_behind_the_proxy_echoes() {
     let _asterisk = Asterisk::start(&desk);
     let voice = Desk::voice("alice");
     let phone = desk.call("sip:600@kamailio.test").play(&voice).record();
-    let mut phone = phone.user(&Account::kamailio("alice")).args(MEDIA).start();
+    let mut phone = phone.user(&alice_on_the_lan()).args(MEDIA).start();
     phone.wait("played", CALL);
     phone.wait_sound_over(CALL);
     phone.interrupt();
@@ -112,7 +167,7 @@ fn asterisk_calls_a_phone_through_the_proxy() {
     let desk = Desk::new("kamailio/called");
     let _kamailio = Kamailio::start(&desk);
     let asterisk = Asterisk::start(&desk);
-    let phone = desk.answer().user(&Account::kamailio("alice")).args(MEDIA);
+    let phone = desk.answer().user(&alice_on_the_lan()).args(MEDIA);
     let mut phone = phone.tone().args(&["--count", "1"]).start();
     phone.wait("registered", SOON);
     asterisk.console("channel originate Local/9alice@phones extension 600@phones");

@@ -9,6 +9,7 @@
 //! - [`speech`]: how alike two recordings of speech are, and the controls that keep the measure honest.
 //! - [`stranger`]: a far end of another make, scripted word by word.
 //! - [`tls_front`]: TLS in front of a TCP server, with an authority made for the test.
+//! - [`watched`]: what a program tells, waited for.
 //! - [`voices`]: the two committed voices; [`audio`]: sound in memory, from and to WAV files of any rate.
 
 pub mod audio;
@@ -23,3 +24,4 @@ pub mod stranger;
 pub mod tls_front;
 pub mod town;
 pub mod voices;
+pub mod watched;

@@ -74,7 +74,10 @@ const commands = {
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
     const [track] = (await navigator.mediaDevices.getUserMedia({ audio: plain })).getAudioTracks();
     const [sender] = session.connection.getSenders();
+    const before = sender.track;
     await sender.replaceTrack(track);
+    // The recording begins anew when nobody has it.
+    if (before) before.stop();
     setTimeout(() => tell('played'), seconds * 1000);
   },
   // What was heard so far: 16-bit samples.
@@ -84,15 +87,29 @@ const commands = {
     for (const block of heard) for (const sample of block) samples[at++] = Math.max(-1, Math.min(1, sample)) * 32767;
     await fetch('/heard', { method: 'POST', body: samples });
   },
-  // How the path of the media is secured, as the browser itself says it.
+  // Changes that a re-INVITE agrees on.
+  hold() { renegotiate('hold', (done) => session.hold({}, done)); },
+  resume() { renegotiate('resume', (done) => session.unhold({}, done)); },
+  restart() { renegotiate('restart', (done) => session.renegotiate({ rtcOfferConstraints: { iceRestart: true } }, done)); },
+  // How the path of the media is secured, and which one it is, as the browser itself says it.
   async inspect() {
-    const transports = [];
-    (await session.connection.getStats()).forEach((entry) => {
-      if (entry.type === 'transport') transports.push({ dtls: entry.dtlsState, srtp: entry.srtpCipher, ice: entry.iceState });
+    const stats = await session.connection.getStats();
+    const transports = [...stats.values()].filter(({ type }) => type === 'transport').map((entry) => {
+      const pair = stats.get(entry.selectedCandidatePairId) || {};
+      const [from, to] = [pair.localCandidateId, pair.remoteCandidateId].map((id) => stats.get(id) || {});
+      return {
+        dtls: entry.dtlsState, role: entry.dtlsRole, srtp: entry.srtpCipher, ice: entry.iceState,
+        ufrag: entry.iceLocalUsernameFragment, from: from.candidateType, to: to.candidateType,
+        changes: entry.selectedCandidatePairChanges,
+      };
     });
     tell('transports', { transports });
   },
 };
+
+function renegotiate(command, begin) {
+  if (!begin(() => tell('changed', { command }))) tell('error', { command, error: 'not now' });
+}
 
 async function obey() {
   tell('ready');

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -20,7 +20,6 @@ const MOST: u64 = 64 << 20;
 pub(super) struct Server {
     address: SocketAddr,
     shared: Arc<Shared>,
-    events: Receiver<Value>,
 }
 
 #[derive(Debug)]
@@ -33,14 +32,13 @@ struct Shared {
 }
 
 impl Server {
-    /// Serves a page with this script.
+    /// Serves a page with this script; what the page tells goes into the channel.
     ///
     /// # Panics
     /// If loopback has no port.
-    pub(super) fn start(script: String) -> Self {
+    pub(super) fn start(script: String, events: Sender<Value>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let address = listener.local_addr().expect("it is bound");
-        let (sender, events) = mpsc::channel();
         let shared = Arc::new(Shared {
             script,
             commands: Mutex::default(),
@@ -54,16 +52,12 @@ impl Server {
                 if served.over.load(Ordering::Relaxed) {
                     return;
                 }
-                let (shared, sender) = (Arc::clone(&served), sender.clone());
+                let (shared, events) = (Arc::clone(&served), events.clone());
                 // A page that went away is no failure of the server.
-                thread::spawn(move || serve(stream, &shared, &sender));
+                thread::spawn(move || serve(stream, &shared, &events));
             }
         });
-        Self {
-            address,
-            shared,
-            events,
-        }
+        Self { address, shared }
     }
 
     /// Where the page is.
@@ -75,11 +69,6 @@ impl Server {
     pub(super) fn command(&self, command: &Value) {
         lock(&self.shared.commands).push_back(command.to_string());
         self.shared.more.notify_one();
-    }
-
-    /// The next event; `None` when none came in time.
-    pub(super) fn event(&self, limit: Duration) -> Option<Value> {
-        self.events.recv_timeout(limit).ok()
     }
 
     /// What the page heard, once it has handed it over.
@@ -174,6 +163,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::mpsc;
 
     fn ask(server: &Server, request: &str) -> String {
         let mut stream = TcpStream::connect(server.address).expect("it listens");
@@ -186,14 +176,16 @@ mod tests {
 
     #[test]
     fn commands_go_in_and_events_and_sound_come_out() {
-        let server = Server::start("phone()".into());
+        let (sender, events) = mpsc::channel();
+        let server = Server::start("phone()".into(), sender);
         assert!(ask(&server, "GET /phone.js HTTP/1.1\r\n\r\n").ends_with("phone()"));
         server.command(&json!({ "command": "answer" }));
         let asked = ask(&server, "POST /command HTTP/1.1\r\n\r\n");
         assert!(asked.ends_with("{\"command\":\"answer\"}"), "{asked}");
         let event = "POST /event HTTP/1.1\r\nContent-Length: 17\r\n\r\n{\"event\":\"ready\"}";
         assert!(ask(&server, event).starts_with("HTTP/1.1 204"));
-        let event = server.event(Duration::from_secs(5)).expect("it came");
+        let event = events.recv_timeout(Duration::from_secs(5));
+        let event = event.expect("it came");
         assert_eq!(event["event"], "ready");
         ask(
             &server,

@@ -7,20 +7,16 @@ use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::program::Program;
+use crate::watched::{Watched, is_sound, sound_is_over};
 
 pub use ended::Ended;
-
-/// A second of sound above this is somebody speaking, or a tone.
-const SOUND_DBOV: f64 = -45.0;
-/// A second below this is silence.
-const SILENCE_DBOV: f64 = -60.0;
 
 /// How a client is to be started.
 #[derive(Debug)]
@@ -130,8 +126,7 @@ impl ClientCommand {
         Client {
             name: self.name,
             program,
-            lines,
-            seen: Vec::new(),
+            told: Watched::new(lines),
             folder: self.folder,
             started,
         }
@@ -151,8 +146,7 @@ impl ClientCommand {
 pub struct Client {
     name: String,
     program: Program,
-    lines: Receiver<Value>,
-    seen: Vec<Value>,
+    told: Watched,
     folder: PathBuf,
     started: Instant,
 }
@@ -230,28 +224,20 @@ impl Client {
         ask: impl Fn(&[Value]) -> Option<Value>,
     ) -> Value {
         let begin = Instant::now();
-        loop {
-            if let Some(answer) = ask(&self.seen) {
-                return answer;
-            }
-            let left = limit.saturating_sub(begin.elapsed());
-            match self.lines.recv_timeout(left) {
-                Ok(event) => self.seen.push(event),
-                // Time is up, or the client has ended.
-                Err(_) => panic!(
-                    "{}: `{what}` did not come, waited {:?}{}",
-                    self.name,
-                    begin.elapsed(),
-                    self.story()
-                ),
-            }
-        }
+        // Time is up, or the client has ended.
+        self.told.until(limit, ask).unwrap_or_else(|| {
+            panic!(
+                "{}: `{what}` did not come, waited {:?}{}",
+                self.name,
+                begin.elapsed(),
+                self.story()
+            )
+        })
     }
 
     /// Every event so far.
     pub fn events(&mut self) -> &[Value] {
-        self.seen.extend(self.lines.try_iter());
-        &self.seen
+        self.told.so_far()
     }
 
     /// The state of the call as far as it is known now.
@@ -263,8 +249,7 @@ impl Client {
 
     /// Forgets the events so far, so that the next wait is for one that is to come.
     pub fn forget(&mut self) {
-        self.events();
-        self.seen.clear();
+        self.told.forget();
     }
 
     /// Ctrl-C.
@@ -289,17 +274,14 @@ impl Client {
     pub fn end(mut self, limit: Duration) -> Ended {
         let status = self.program.wait(limit);
         let took = self.started.elapsed();
-        // The reader ends with the pipe.
-        while let Ok(event) = self.lines.recv_timeout(Duration::from_millis(500)) {
-            self.seen.push(event);
-        }
         let Some(status) = status else {
+            self.told.so_far();
             let story = self.story();
             panic!("{} is still there after {limit:?}{story}", self.name)
         };
         Ended {
             status,
-            events: self.seen,
+            events: self.told.all(),
             errors: ended::log(&self.folder),
             took,
             name: self.name,
@@ -308,31 +290,8 @@ impl Client {
     }
 
     fn story(&self) -> String {
-        ended::story(&self.seen, &ended::log(&self.folder), &self.folder)
+        ended::story(self.told.seen(), &ended::log(&self.folder), &self.folder)
     }
-}
-
-/// Whether these figures of one second are of one with sound.
-pub fn is_sound(event: &Value) -> bool {
-    level(event).is_some_and(|level| level > SOUND_DBOV)
-}
-
-/// Whether, by the figures among these events, there was sound, and two seconds of silence after it.
-pub fn sound_is_over(events: &[Value]) -> bool {
-    let Some(loud) = events.iter().rposition(is_sound) else {
-        return false;
-    };
-    let after = events.iter().skip(loud);
-    after.filter(|event| is_silence(event)).count() >= 2
-}
-
-fn is_silence(event: &Value) -> bool {
-    level(event).is_some_and(|level| level < SILENCE_DBOV)
-}
-
-fn level(event: &Value) -> Option<f64> {
-    let is_stats = event["event"] == "stats";
-    is_stats.then(|| event["level_in_dbov"].as_f64()).flatten()
 }
 
 fn log_file(folder: &Path) -> PathBuf {
