@@ -108,6 +108,11 @@ pub const KAMAILIO: &[Need] = &[
         present: || has_kamailio("websocket"),
     },
 ];
+pub const DNSMASQ: &[Need] = &[Need {
+    package: "dnsmasq-base",
+    what: "the name server dnsmasq",
+    present: || program("dnsmasq").is_some(),
+}];
 pub const CHROMIUM: &[Need] = &[
     Need {
         package: "chromium",
@@ -189,7 +194,8 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
     println!("this machine can build Tandem");
     if !arguments.is_empty() {
         let peers = [
-            NAMESPACE, BARESIP, SIPP, GNUTLS, TSHARK, OPENSSL, COTURN, KAMAILIO, CHROMIUM, NAT,
+            NAMESPACE, BARESIP, SIPP, GNUTLS, TSHARK, OPENSSL, COTURN, KAMAILIO, DNSMASQ, CHROMIUM,
+            NAT,
         ];
         ensure(peers.into_iter().flatten())?;
         let asterisk = crate::peers::asterisk()?;

@@ -12,7 +12,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use tandem_world::audio::Audio;
 use tandem_world::program::{Program, wait_until};
-use tandem_world::watched::{Watched, sound_is_over};
+use tandem_world::watched::{Watched, is_sound, sound_is_over};
 
 use server::Server;
 
@@ -184,6 +184,14 @@ impl Browser {
         self.tell("inspect", json!({}));
         let told = self.wait("transports", limit);
         told["transports"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Waits until it hears something: a whole second of it.
+    ///
+    /// # Panics
+    /// If there is silence all the time.
+    pub fn wait_sound(&mut self, limit: Duration) {
+        self.wait_for("a second of sound", limit, is_sound);
     }
 
     /// Waits until what it heard is over: sound, and two seconds of silence after it.

@@ -5,6 +5,7 @@ use crate::certificates::Certificates;
 use crate::network::tool;
 use crate::places::Desk;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -75,6 +76,7 @@ impl Kamailio {
         command.args(["-DD", "-E", "-m", "64", "-M", "8", "-Y"]);
         command.arg(run.path()).arg("-f");
         command.arg(run.path().join("kamailio.cfg")).args(words);
+        command.process_group(0);
         let mut started = Self {
             program: Program::start(name, &mut command, &log),
             run,
@@ -91,8 +93,10 @@ impl Kamailio {
         started
     }
 
-    /// Ends it as a crash would.
+    /// Ends it as a power cut would: all of its processes.
     pub fn kill(&mut self) {
+        let all = format!("kill -KILL -{}", self.program.pid());
+        let _ = Command::new("sh").args(["-c", &all]).status();
         self.program.kill();
     }
 

@@ -201,8 +201,7 @@ fn handshakes_with_a_browser_never_fail_in_either_role() {
     for _ in 0..5 {
         bob.forget();
         bob.call("sip:alice@kamailio.test");
-        bob.wait("confirmed", SOON);
-        callee.wait("first-audio", SOON);
+        bob.wait_sound(SOON);
         assert_secured_as(&mut bob, "server");
         callee.forget();
         bob.hang_up();
@@ -215,10 +214,10 @@ fn handshakes_with_a_browser_never_fail_in_either_role() {
             &format!("caller-{number}"),
             &["call", "sip:bob@kamailio.test"],
         );
-        let mut caller = caller.user(&account).args(MEDIA).tone().start();
+        let caller = caller.user(&account).args(MEDIA).tone().start();
         bob.wait("incoming", SOON);
         bob.answer();
-        caller.wait("first-audio", SOON);
+        bob.wait_sound(SOON);
         assert_secured_as(&mut bob, "client");
         bob.hang_up();
         caller.end(SOON).expect(0, "remote-hang-up");
@@ -267,12 +266,8 @@ fn a_browser_behind_kamailio_refuses_plain_sound_and_is_offered_encryption() {
     bob.answer();
     let refused = bob.wait("failed", SOON);
     assert_eq!(refused["cause"], "WebRTC Error", "{refused}");
-    bob.wait("incoming", SOON);
-    bob.answer();
-    bob.wait_connected(SOON);
-    assert_secured_as(&mut bob, "client");
-    alice.wait_state("active", SOON);
+    let again = bob.wait("incoming", SOON);
+    assert!(again["sdp"].to_string().contains("UDP/TLS/RTP/SAVPF"));
     alice.interrupt();
-    bob.wait("ended", SOON);
-    alice.end(SOON).expect(0, "local-hang-up");
+    alice.end(SOON).expect(4, "cancelled");
 }

@@ -29,6 +29,7 @@ pub struct Suite {
 /// taking its name off this list, and required by adding it to `.ci/required-suites`.
 const ONLY_WHEN_NAMED: &[&str] = &[
     "interop/kamailio",
+    "interop/names",
     "interop/media",
     "interop/chromium",
     "interop/nat",

@@ -55,6 +55,12 @@ pub const SUITES: &[Suite] = &[
         run: kamailio,
     },
     Suite {
+        name: "interop/names",
+        about: "servers found by DNS, and the next one where the first is gone",
+        heavy: true,
+        run: names,
+    },
+    Suite {
         name: "interop/media",
         about: "Asterisk's ways to secure media, as baresip and bare SIP see them",
         heavy: true,
@@ -106,6 +112,11 @@ fn kamailio(context: &Context) -> Row {
         &[needs::OPENSSL, needs::KAMAILIO],
         &[ASTERISK],
     )
+}
+
+fn names(context: &Context) -> Row {
+    let needed = [needs::OPENSSL, needs::KAMAILIO, needs::DNSMASQ];
+    interop(context, "names", &needed, &[])
 }
 
 fn media(context: &Context) -> Row {

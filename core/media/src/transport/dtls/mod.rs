@@ -50,8 +50,8 @@ pub const SRTP_PROFILES: [SrtpProfile; 2] =
 pub struct DtlsConfig {
     /// Whether each datagram is sent again, unchanged, after 30 ms. The far end's replay window drops the
     /// copy (RFC 6347 §4.1.2.6) unless it is the one that arrives. Costs less than 4 kB for a call. On by
-    /// default: OpenSSL and GnuTLS take the copies in both roles without a word (`cargo xtask test
-    /// interop/dtls`), and at 30 % loss they cut the 95th percentile of a handshake to a third.
+    /// default: OpenSSL, GnuTLS (`cargo xtask test interop/dtls`) and BoringSSL (`interop/chromium`) take the copies
+    /// in both roles without a word, and at 30 % loss they cut the 95th percentile of a handshake to a third.
     pub second_copies: bool,
     /// How long a handshake may take.
     pub patience: Duration,
