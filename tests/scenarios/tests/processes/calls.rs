@@ -3,8 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr, UdpSocket};
 
 use serde_json::Value;
-use tandem_world::client::{Client, ClientCommand};
-use tandem_world::watched::is_sound;
+use tandem_world::client::{Client, ClientCommand, is_sound};
 
 use crate::house::{House, SOON, talk};
 

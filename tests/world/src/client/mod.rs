@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::program::Program;
-use crate::watched::{Watched, is_sound, sound_is_over};
+use crate::watched::Watched;
 
+pub use crate::watched::{is_sound, sound_is_over};
 pub use ended::Ended;
 
 /// How a client is to be started.
