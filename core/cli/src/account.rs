@@ -6,20 +6,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use tandem_engine::net::{Roots, RootsVerifier};
-use tandem_engine::phone::{IceConfig, PhoneError, SipAccount};
+use tandem_engine::phone::{IceConfig, IceServer, PhoneError, RelayUse, SipAccount};
 use tandem_engine::{
     AccountState, Engine, EngineError, Event, EventStream, TransportChoice, TransportKind,
 };
 use tandem_types::media::MediaSecurity;
 use tandem_types::{AccountId, Pii};
 
-use crate::args::{AccountArgs, EncryptionArg, TransportArg};
+use crate::args::{AccountArgs, EncryptionArg, IceArgs, TransportArg};
 use crate::exit::{Exit, registration_token};
 use crate::report::Report;
 use crate::{Failure, signals};
 
 /// Where a password may be left for us.
 const PASSWORD_VARIABLE: &str = "TANDEM_PASSWORD";
+/// And the one for TURN servers.
+const ICE_PASSWORD_VARIABLE: &str = "TANDEM_ICE_PASSWORD";
 
 /// The account that is used, and where it can be reached.
 pub struct Used {
@@ -129,6 +131,7 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         Some(EncryptionArg::Off) => MediaSecurity::PlainAllowed,
         None => SipAccount::MEDIA_SECURITY,
     };
+    let ice = ice(&args.ice)?;
     let Some(address) = &args.account else {
         let anywhere: IpAddr = if target.is_some_and(is_ipv6) {
             Ipv6Addr::UNSPECIFIED.into()
@@ -139,6 +142,7 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         let direct = SipAccount::direct(args.bind.unwrap_or(anywhere), transport);
         return Ok(SipAccount {
             media_security,
+            ice,
             ..direct
         });
     };
@@ -172,7 +176,26 @@ fn account(args: &AccountArgs, target: Option<&str>) -> Result<SipAccount, Failu
         bind: args.bind,
         expires: Duration::from_secs(u64::from(args.expires)),
         media_security,
-        ice: IceConfig::default(),
+        ice,
+    })
+}
+
+fn ice(args: &IceArgs) -> Result<IceConfig, Failure> {
+    let password = match &args.ice_password_file {
+        Some(path) => Some(first_line(path)?),
+        None => std::env::var(ICE_PASSWORD_VARIABLE).ok(),
+    };
+    let servers = args.ice_servers.iter().map(|url| IceServer {
+        url: Pii::new(url.clone()),
+        username: args.ice_user.clone().map(Pii::new),
+        password: password.clone().map(Pii::new),
+    });
+    Ok(IceConfig {
+        servers: servers.collect(),
+        relay: match args.relay_only {
+            true => RelayUse::Always,
+            false => RelayUse::WhenNeeded,
+        },
     })
 }
 
@@ -191,12 +214,16 @@ fn is_ipv6(target: &str) -> bool {
     host.trim_start_matches("sip:").starts_with('[')
 }
 
+fn first_line(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
 /// From the file, the environment, or the person, in this order; a script that gives none has none.
 fn password(args: &AccountArgs) -> Result<Option<String>, Failure> {
     if let Some(path) = &args.password_file {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::new(Exit::Usage, format!("{}: {error}", path.display())))?;
-        return Ok(Some(text.lines().next().unwrap_or_default().to_owned()));
+        return first_line(path).map(Some);
     }
     if let Ok(password) = std::env::var(PASSWORD_VARIABLE) {
         return Ok(Some(password));

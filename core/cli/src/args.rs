@@ -137,6 +137,8 @@ pub struct AccountArgs {
     /// Whether sound has to be encrypted
     #[arg(long, value_enum)]
     pub encryption: Option<EncryptionArg>,
+    #[command(flatten)]
+    pub ice: IceArgs,
     /// Trust the certificates in this file (PEM: of an authority, or the server's own) and no others
     #[arg(long, value_name = "FILE", env = "TANDEM_TLS_CA")]
     pub tls_ca: Option<PathBuf>,
@@ -146,6 +148,26 @@ pub struct AccountArgs {
     /// How long a registration lasts before it is refreshed
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     pub expires: u32,
+}
+
+/// Who helps two devices to reach each other.
+#[derive(Args, Debug)]
+pub struct IceArgs {
+    /// STUN or TURN server, stun:HOST, turn:HOST, turn:HOST?transport=tcp or turns:HOST (RFC 7064, RFC 7065), each with :PORT
+    /// if need be; may be given several times, best first
+    #[arg(long = "ice-server", value_name = "URL")]
+    pub ice_servers: Vec<String>,
+    /// Name to use at the TURN servers
+    #[arg(long, value_name = "NAME", requires = "ice_servers")]
+    pub ice_user: Option<String>,
+    /// File that holds the password for the TURN servers in its first line (else: environment variable
+    /// TANDEM_ICE_PASSWORD)
+    #[arg(long, value_name = "FILE", requires = "ice_user")]
+    pub ice_password_file: Option<PathBuf>,
+    /// Send and receive sound through the TURN servers alone: nobody who calls or is called learns an address of
+    /// this device from it
+    #[arg(long, requires = "ice_servers")]
+    pub relay_only: bool,
 }
 
 /// How to reach the server.

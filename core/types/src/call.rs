@@ -72,6 +72,8 @@ pub enum EndReason {
     NetworkLost,
     /// It rang and nobody answered.
     NoAnswer,
+    /// The account's calls are relayed always, and no server relays this one.
+    NoRelay,
     /// The server asked for a name or password that the account does not have, or has wrong.
     NotAuthorised,
     /// No such person, number or service.
@@ -88,7 +90,7 @@ pub enum EndReason {
 
 impl EndReason {
     /// Every reason, in the order of the enum.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AnsweredElsewhere,
         Self::Busy,
         Self::Cancelled,
@@ -99,6 +101,7 @@ impl EndReason {
         Self::MediaIncompatible,
         Self::NetworkLost,
         Self::NoAnswer,
+        Self::NoRelay,
         Self::NotAuthorised,
         Self::NotFound,
         Self::Unreachable,
@@ -120,6 +123,7 @@ impl EndReason {
             Self::MediaIncompatible => "media-incompatible",
             Self::NetworkLost => "network-lost",
             Self::NoAnswer => "no-answer",
+            Self::NoRelay => "no-relay",
             Self::NotAuthorised => "not-authorised",
             Self::NotFound => "not-found",
             Self::Unreachable => "unreachable",
@@ -143,6 +147,7 @@ impl EndReason {
             | Self::MediaIncompatible
             | Self::NetworkLost
             | Self::NoAnswer
+            | Self::NoRelay
             | Self::NotAuthorised
             | Self::NotFound
             | Self::Unreachable
@@ -164,6 +169,7 @@ impl fmt::Display for EndReason {
             Self::MediaIncompatible => "no common codec or transport",
             Self::NetworkLost => "the connection was lost",
             Self::NoAnswer => "no answer",
+            Self::NoRelay => "no relay server could be used",
             Self::NotAuthorised => "the name or password was not accepted",
             Self::NotFound => "no such person or number",
             Self::Unreachable => "not reachable",

@@ -13,7 +13,7 @@ use tandem_engine::{
     UnixMillis,
 };
 use tandem_media::io::{AudioSink, AudioSource, Silence, Tone};
-use tandem_media::{Capabilities, Datagram, Frame};
+use tandem_media::{Capabilities, Datagram, Frame, StreamCommand, StreamInput};
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::locate::{Answer, Question};
 use tandem_sip::message::Host;
@@ -48,6 +48,7 @@ pub struct Handset {
     calls: BTreeMap<CallId, CallSnapshot>,
     ear: Ear,
     voice: f32,
+    servers: Option<Vec<SocketAddr>>,
 }
 
 /// How a handset is set up.
@@ -66,6 +67,10 @@ pub struct Setup {
     pub media: Capabilities,
     /// What its account asks of the protection of sound.
     pub media_security: MediaSecurity,
+    /// Its account's STUN and TURN servers.
+    pub ice: IceConfig,
+    /// Where the names of those servers lead; `None`: they are not answered for.
+    pub servers: Option<Vec<SocketAddr>>,
     /// Whether it does DTLS.
     pub dtls: bool,
     /// The pitch of its owner's voice, Hz; 0 is somebody silent.
@@ -96,7 +101,7 @@ impl Handset {
             bind: None,
             expires: Duration::from_secs(120),
             media_security: setup.media_security,
-            ice: IceConfig::default(),
+            ice: setup.ice,
         };
         let local = LocalAddresses {
             udp: Some(SocketAddr::new(setup.ip, SIP_PORT)),
@@ -118,6 +123,7 @@ impl Handset {
             calls: BTreeMap::new(),
             ear: Ear::default(),
             voice: setup.voice,
+            servers: setup.servers,
         }
     }
 
@@ -324,6 +330,19 @@ impl Handset {
                 } => {
                     let phrase = SafetyPhrase::derive(&caller, &callee);
                     self.phone.handle_phrase(now, &call, phrase);
+                }
+                Output::FindServer { account, question } => {
+                    if let Some(servers) = &self.servers {
+                        let index = question.index;
+                        self.phone.handle_server(now, account, index, servers);
+                    }
+                }
+                // No server here speaks over streams.
+                Output::MediaStream { call, command } => {
+                    if let StreamCommand::Open { id, .. } = command {
+                        let closed = StreamInput::Closed;
+                        self.phone.handle_media_stream(now, &call, id, closed);
+                    }
                 }
                 Output::OpenMedia { call, .. } => {
                     let port = self.next_port;

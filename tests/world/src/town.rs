@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use tandem_engine::phone::IceConfig;
 use tandem_engine::{CallConfig, Command};
 use tandem_media::Capabilities;
 use tandem_types::media::MediaSecurity;
@@ -88,6 +89,8 @@ impl Town {
             call: CallConfig::default(),
             media: Capabilities::default(),
             media_security: MediaSecurity::PlainAllowed,
+            ice: IceConfig::default(),
+            servers: Some(Vec::new()),
             dtls: true,
             // A voice of one's own, so that an ear knows whom it hears.
             voice: 300.0 + 100.0 * f32::from(self.next_ip),

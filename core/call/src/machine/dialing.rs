@@ -19,6 +19,7 @@ const fn falls_back(reason: EndReason) -> bool {
             | EndReason::InternalError
             | EndReason::MediaIncompatible
             | EndReason::NetworkLost
+            | EndReason::NoRelay
             | EndReason::NotAuthorised
             | EndReason::NotFound
             | EndReason::Unreachable

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use tandem_media::StreamId;
 use tandem_sip::locate::{Answer, Question};
 use tandem_sip::transaction::{ConnectionId, Hop, TransportError};
 use tandem_types::{AccountId, CallId};
 use tokio::sync::mpsc;
 
+use super::media_streams::StreamNews;
 use super::sip_sockets::Peer;
 use super::stream::Wire;
 use crate::SafetyPhrase;
@@ -64,6 +66,18 @@ pub(super) enum Inbound {
         local: SocketAddr,
         from: SocketAddr,
         bytes: Vec<u8>,
+    },
+    /// Something became of a call's connection to a TURN server.
+    MediaStream {
+        call: CallId,
+        id: StreamId,
+        news: StreamNews,
+    },
+    /// Where one of the account's STUN and TURN servers is.
+    Server {
+        account: AccountId,
+        index: usize,
+        addresses: Vec<SocketAddr>,
     },
     Phrase {
         call: CallId,

@@ -11,6 +11,7 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 
 use super::inbox::{Inbound, Inbox};
+use super::media_streams::MediaStreams;
 use super::sip_sockets::Network;
 use crate::phone::MediaPorts;
 
@@ -29,6 +30,8 @@ pub(super) struct MediaSockets {
     rtcp: Arc<UdpSocket>,
     ports: MediaPorts,
     readers: JoinSet<()>,
+    /// To TURN servers.
+    pub(super) streams: MediaStreams,
 }
 
 impl MediaSockets {
@@ -50,7 +53,9 @@ impl MediaSockets {
         for (socket, local) in [(&rtp, ports.rtp), (&rtcp, ports.rtcp)] {
             readers.spawn(read(socket.clone(), call.clone(), local, inbox.clone()));
         }
+        let streams = MediaStreams::new(call.clone(), network.clone(), inbox.clone());
         Ok(Self {
+            streams,
             network,
             rtp,
             rtcp,

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use tandem_sip::agent::{LocalAddresses, Transmit};
 use tandem_sip::locate::TransportChoice;
+use tandem_sip::message::Host;
 use tandem_sip::transaction::{
     ConnectionId, Destination, Hop, TransmitId, TransportError, TransportKind,
 };
@@ -317,7 +318,8 @@ impl SipSockets {
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
         let (limit, local) = (self.connect_limit, self.local.ip());
         self.spawn(async move {
-            let opening = open(&network, local, peer.address, &hop);
+            let name = hop.transport.is_secure().then(|| hop.name());
+            let opening = open(&network, local, peer.address, name);
             let opened = tokio::time::timeout(limit, opening).await;
             let inbound = match opened.unwrap_or(Err(TransportError::TimedOut)) {
                 Ok(stream) => Inbound::Connected {
@@ -352,19 +354,19 @@ impl SipSockets {
     }
 }
 
-/// Connects, and for TLS waits for the server's proof.
-async fn open(
+/// Connects, and over TLS waits for the server's proof to be `name`.
+pub(super) async fn open(
     network: &Network,
     local: IpAddr,
     address: SocketAddr,
-    hop: &Hop,
+    name: Option<&Host>,
 ) -> Result<Wire, TransportError> {
     let connected = connect(network, local, address).await;
     let stream = connected.map_err(|error| transport_error(&error))?;
-    if !hop.transport.is_secure() {
+    let Some(name) = name else {
         return Ok(Wire::Plain(stream));
-    }
-    let secured = network.tls.connect(stream, hop.name()).await?;
+    };
+    let secured = network.tls.connect(stream, name).await?;
     Ok(Wire::Secure(Box::new(secured)))
 }
 

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tandem_call::Command;
+use tandem_media::StreamInput;
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::transaction::{ConnectionId, Hop};
 use tandem_types::media::Fingerprint;
@@ -15,6 +16,8 @@ use super::EngineError;
 use super::inbox::{Inbound, Inbox};
 use super::ledger::{Job, Ledger, wall_now};
 use super::media_sockets::MediaSockets;
+use super::media_streams::StreamNews;
+use super::servers;
 use super::sip_sockets::{Network, Peer, SipSockets};
 use super::stream::Wire;
 use crate::SafetyPhrase;
@@ -369,6 +372,19 @@ impl Task {
                 self.phone
                     .handle_media_datagram(now, &call, local, from, &bytes);
             }
+            Inbound::MediaStream { call, id, news } => {
+                let input = match &news {
+                    StreamNews::Opened => StreamInput::Opened,
+                    StreamNews::Bytes(bytes) => StreamInput::Bytes(bytes),
+                    StreamNews::Closed => StreamInput::Closed,
+                };
+                self.phone.handle_media_stream(now, &call, id, input);
+            }
+            Inbound::Server {
+                account,
+                index,
+                addresses,
+            } => self.phone.handle_server(now, account, index, &addresses),
             Inbound::Phrase { call, phrase } => self.phone.handle_phrase(now, &call, phrase),
         }
     }
@@ -450,6 +466,15 @@ impl Task {
                     if let Some(sockets) = self.media.get(&call) {
                         sockets.send(&datagram);
                     }
+                }
+                Output::MediaStream { call, command } => {
+                    if let Some(sockets) = self.media.get_mut(&call) {
+                        sockets.streams.carry_out(command);
+                    }
+                }
+                Output::FindServer { account, question } => {
+                    let (network, inbox) = (self.network.clone(), self.inbox.clone());
+                    tokio::spawn(servers::find(network, inbox, account, question));
                 }
                 Output::CloseMedia { call } => {
                     self.media.remove(&call);

@@ -14,7 +14,8 @@ use tandem_sip::transaction::TransportKind;
 use tandem_types::media::MediaSecurity;
 use tandem_types::{Address, CallId, Pii};
 
-use super::ice::{IceConfig, IceServerError, Server};
+use super::ice::{IceConfig, IceServerError, RelayUse, Server};
+use super::servers::Servers;
 use crate::AccountState;
 
 /// Registration lifetime to ask for.
@@ -192,6 +193,8 @@ pub(super) struct Slot {
     pub(super) domain: Option<String>,
     /// What it asks of its calls' media.
     pub(super) media_security: MediaSecurity,
+    /// Its STUN and TURN servers.
+    pub(super) servers: Servers,
 }
 
 impl Slot {
@@ -251,6 +254,7 @@ pub(super) fn agent_config(
     config.user_agent = user_agent.to_owned();
     config.expires = account.expires;
     config.large_requests = LargeRequests::UseTcp;
+    config.hides_origin = account.ice.relay == RelayUse::Always;
     Ok((config, domain))
 }
 

@@ -8,6 +8,7 @@ use tandem_sip::agent::{LocalAddresses, UserAgent};
 use tandem_types::{AccountId, CallId, EndReason, Pii};
 
 use super::account::{AccountError, Slot, agent_config};
+use super::servers::Servers;
 use super::{Phone, PhoneError, SipAccount};
 use crate::{AccountState, Event};
 
@@ -33,6 +34,7 @@ impl Phone {
             // Its sessions and sockets belong to the agent that is there.
             return Err(AccountError::Exists.into());
         }
+        let servers = account.ice_servers()?;
         let (mut config, domain) = agent_config(
             account,
             local,
@@ -54,10 +56,12 @@ impl Phone {
             address,
             domain,
             media_security: account.media_security,
+            servers: Servers::new(servers, account.ice.relay),
         };
         let state = slot.resting_state();
         desk.accounts.insert(id, slot);
         desk.account_changed(id, state);
+        desk.ask_for_servers(None, id);
         Ok(())
     }
 
@@ -67,6 +71,7 @@ impl Phone {
     /// [`PhoneError::NoSuchAccount`].
     pub fn register(&mut self, now: Instant, id: AccountId) -> Result<(), PhoneError> {
         self.desk.slot(id)?.agent.register(now);
+        self.desk.ask_for_servers(Some(now), id);
         self.desk.account_changed(id, AccountState::Connecting);
         self.settle(now);
         Ok(())

@@ -339,6 +339,7 @@ impl ActiveCall {
         }
         self.check_liveness(now, desk);
         self.check_restart(now, desk);
+        self.check_gathering(now, desk);
         if self.next_stats.is_some_and(|at| at <= now) {
             self.next_stats = Some(now + STATS_INTERVAL);
             self.tell_stats(desk);

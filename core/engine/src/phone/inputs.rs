@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use tandem_media::{StreamId, StreamInput};
 use tandem_sip::locate::{Answer, Question};
 use tandem_sip::transaction::{ConnectionId, Hop, TransmitId, TransportError};
 use tandem_types::{AccountId, CallId};
@@ -116,6 +117,19 @@ impl Phone {
     ) {
         self.with_call(now, call, |call, desk| {
             call.handle_media_datagram(now, local, from, bytes, desk);
+        });
+    }
+
+    /// Something became of a connection that [`Output::MediaStream`](super::Output::MediaStream) opened.
+    pub fn handle_media_stream(
+        &mut self,
+        now: Instant,
+        call: &CallId,
+        id: StreamId,
+        input: StreamInput<'_>,
+    ) {
+        self.with_call(now, call, |call, desk| {
+            call.handle_media_stream(now, id, input, desk);
         });
     }
 

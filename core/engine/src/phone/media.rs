@@ -7,7 +7,7 @@ use tandem_call::LegEvent;
 use tandem_media::io::{NullSink, Silence};
 use tandem_media::{
     Component, LocalSocket, MediaEvent, MediaSession, NegotiateError, Negotiated,
-    Output as MediaOutput, SessionConfig, TransportConfig,
+    Output as MediaOutput, SessionConfig, StreamId, StreamInput, TransportConfig,
 };
 use tandem_sip::message::StatusCode;
 use tandem_types::media::{Direction, StreamKind};
@@ -81,6 +81,7 @@ impl ActiveCall {
             muted: self.snapshot().muted || self.quiet,
             transport: TransportConfig {
                 certificate: desk.certificate(),
+                relay_only: desk.is_relayed_always(self.account),
                 ..TransportConfig::default()
             },
         };
@@ -111,6 +112,19 @@ impl ActiveCall {
     ) {
         if let Some(media) = &mut self.media {
             media.handle_datagram(now, local, from, bytes);
+        }
+        self.take_media_outputs(now, desk);
+    }
+
+    pub(super) fn handle_media_stream(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        input: StreamInput<'_>,
+        desk: &mut Desk,
+    ) {
+        if let Some(media) = &mut self.media {
+            media.handle_stream(now, id, input);
         }
         self.take_media_outputs(now, desk);
     }
@@ -163,8 +177,10 @@ impl ActiveCall {
                     let call = self.id().clone();
                     desk.push(Output::Media { call, datagram });
                 }
-                // Only relays need streams, and no account names one yet.
-                MediaOutput::Stream(_) => {}
+                MediaOutput::Stream(command) => {
+                    let call = self.id().clone();
+                    desk.push(Output::MediaStream { call, command });
+                }
                 MediaOutput::Transport(event) => self.take_transport_event(now, event, desk),
                 MediaOutput::Event(event) => self.take_media_event(now, event, desk),
             }

@@ -15,9 +15,8 @@ mod account;
 mod accounts;
 mod active;
 mod desk;
-#[expect(dead_code, reason = "calls do not ask the servers yet")]
+mod gathering;
 mod ice;
-#[expect(dead_code, reason = "calls do not ask the servers yet")]
 mod ice_url;
 mod incoming;
 mod inputs;
@@ -25,6 +24,7 @@ mod legs;
 mod media;
 mod output;
 mod protection;
+mod servers;
 mod signals;
 mod telling;
 #[cfg(test)]
@@ -49,6 +49,7 @@ pub use account::{AccountError, SipAccount};
 pub use ice::{IceConfig, IceServer, IceServerError, MAX_ICE_SERVERS, RelayUse};
 pub use ice_url::IceUrlError;
 pub use output::{LogEntry, Output};
+pub use servers::ServerQuestion;
 
 use crate::{AccountSnapshot, AccountState, CallSnapshot, Snapshot};
 use active::ActiveCall;

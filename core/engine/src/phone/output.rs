@@ -1,6 +1,6 @@
 //! What a [`Phone`](super::Phone) asks of its driver.
 
-use tandem_media::Datagram;
+use tandem_media::{Datagram, StreamCommand};
 use tandem_sip::agent::Transmit;
 use tandem_sip::locate::Question;
 use tandem_sip::transaction::{ConnectionId, TransmitId};
@@ -8,6 +8,7 @@ use tandem_store::{EndedCall, NewCall, UnixMillis};
 use tandem_types::media::Fingerprint;
 use tandem_types::{AccountId, CallId, CallQuality};
 
+use super::ServerQuestion;
 use crate::Event;
 
 /// One thing to do, in order.
@@ -35,6 +36,14 @@ pub enum Output {
         /// What.
         question: Question,
     },
+    /// Look a STUN or TURN server up on the account's network, and say what came of it with
+    /// [`handle_server`](super::Phone::handle_server).
+    FindServer {
+        /// For whom.
+        account: AccountId,
+        /// Which, and by what name.
+        question: ServerQuestion,
+    },
     /// Close one of this account's connections.
     CloseConnection {
         /// Whose.
@@ -56,6 +65,15 @@ pub enum Output {
         call: CallId,
         /// From which of its sockets, where to, and what.
         datagram: Datagram,
+    },
+    /// Do this to one of the call's connections to TURN servers, and say what becomes of it with
+    /// [`handle_media_stream`](super::Phone::handle_media_stream). Connections end with
+    /// [`Output::CloseMedia`], once what was to be written is.
+    MediaStream {
+        /// Which call's.
+        call: CallId,
+        /// What.
+        command: StreamCommand,
     },
     /// Make the safety phrase of these certificates with
     /// [`SafetyPhrase::derive`](crate::SafetyPhrase::derive), on another thread, and bring it with

@@ -47,6 +47,8 @@ impl Phone {
             AgentEvent::Registration(news) => {
                 let state = account_state(news);
                 self.desk.account_changed(account, state);
+                // Every few minutes, when the device is awake for it anyway.
+                self.desk.ask_for_servers(Some(now), account);
                 return;
             }
             AgentEvent::Incoming(incoming) => {

@@ -13,13 +13,12 @@
 use std::time::{Duration, Instant};
 
 use tandem_call::LegEvent;
-use tandem_media::gather::GatherConfig;
 use tandem_media::{TransportEvent, TransportFailure, negotiate};
-use tandem_types::media::{MediaSecurity, StreamKind};
-use tandem_types::{Encryption, EndReason, MediaDescription, MediaKind};
+use tandem_types::{Encryption, EndReason, MediaDescription};
 
 use super::active::ActiveCall;
 use super::desk::Desk;
+use super::gathering::Gathering;
 
 /// When a restart that could not be asked for, or was refused, is tried again (RFC 3261 §14.1 draws from 2.1 to
 /// 4 s for a glare).
@@ -28,8 +27,8 @@ const RESTART_AGAIN: Duration = Duration::from_secs(3);
 /// How far a call is with its way.
 #[derive(Debug, Default)]
 pub(super) struct Way {
-    /// What this side will tell is not complete yet.
-    gathering: bool,
+    /// Whether what this side will tell is complete.
+    pub(super) gathering: Gathering,
     /// Both sides said yes, so that an open way counts.
     agreed: bool,
     connected: bool,
@@ -41,33 +40,13 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) const fn poll_timeout(&self) -> Option<Instant> {
-        self.restart_at
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        let times = [self.restart_at, self.gathering.poll_timeout()];
+        times.into_iter().flatten().min()
     }
 }
 
 impl ActiveCall {
-    /// Looks for the addresses to tell, where ICE is likely to be of use: a peer that offers it, or an account
-    /// that asks for encryption.
-    pub(super) fn begin_gathering(&mut self, now: Instant, desk: &mut Desk) {
-        let wanted = match (&self.their_offer, desk.media_security(self.account)) {
-            (Some(offer), _) => offers_ice(offer),
-            (None, MediaSecurity::Required | MediaSecurity::Preferred) => true,
-            (None, MediaSecurity::PlainAllowed) => false,
-        };
-        let Some(media) = self.media.as_mut().filter(|_| wanted) else {
-            return;
-        };
-        match media.gather(now, GatherConfig::default(), (desk.entropy)()) {
-            Ok(()) => self.way.gathering = true,
-            Err(error) => tracing::warn!(call = %self.id(), %error, "the call goes without ICE"),
-        }
-    }
-
-    pub(super) const fn is_gathering(&self) -> bool {
-        self.way.gathering
-    }
-
     /// Whether both sides do ICE, which then knows better than silence whether the far end is there.
     pub(super) fn has_ice(&self) -> bool {
         self.negotiated
@@ -100,10 +79,9 @@ impl ActiveCall {
         desk: &mut Desk,
     ) {
         match event {
-            TransportEvent::GatheringDone => {
-                self.way.gathering = false;
-                self.go_on(now, desk);
-            }
+            TransportEvent::GatheringDone => self.note_gathered(now, desk),
+            // Descriptions wait for all of them (half trickle, RFC 8838 §16).
+            TransportEvent::Candidate(_) => self.note_candidate(now, desk),
             TransportEvent::Connected => {
                 self.way.connected = true;
                 self.note_way(now);
@@ -126,8 +104,6 @@ impl ActiveCall {
             }
             TransportEvent::RestartNeeded => self.restart_ice(now, desk),
             TransportEvent::Failed(failure) => self.give_up_way(now, failure, desk),
-            // Descriptions wait for all of them (half trickle, RFC 8838 §16).
-            TransportEvent::Candidate(_) => {}
             _ => {}
         }
     }
@@ -201,13 +177,4 @@ impl ActiveCall {
         self.verdict = Some(verdict);
         let _ = self.with_agent(desk, |agent, session| agent.hang_up(now, session, None));
     }
-}
-
-/// Whether the audio that would be answered comes with ICE.
-fn offers_ice(offer: &MediaDescription) -> bool {
-    offer.streams.iter().any(|stream| {
-        let transport = stream.transport.as_ref();
-        stream.kind == StreamKind::Known(MediaKind::Audio)
-            && transport.is_some_and(|transport| transport.ice.is_some())
-    })
 }

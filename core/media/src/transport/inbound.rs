@@ -29,6 +29,8 @@ impl Transport {
         };
         match handled {
             Handled::Yes => {}
+            // Whoever finds the socket itself is not answered: that would show that it is the right one.
+            Handled::No if self.relay_only => self.counters.count(Unused::Foreign),
             Handled::No => self.handle_packet(
                 now,
                 Path {

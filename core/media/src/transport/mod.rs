@@ -67,6 +67,10 @@ pub struct TransportConfig {
     pub dtls: DtlsConfig,
     /// The network's translator, for peers that have only IPv4 (RFC 6052).
     pub nat64: Option<Nat64Prefix>,
+    /// Whether every packet goes through a relay: no socket's own address is told, and the sockets send to nobody
+    /// and hear nobody but the servers, from the first moment on. What is gathered is
+    /// [`RelayOnly`](GatherPolicy::RelayOnly) then, whatever is asked.
+    pub relay_only: bool,
 }
 
 /// A relayed address of ours.
@@ -111,12 +115,12 @@ impl Transport {
             .as_ref()
             .map(|_| entropy.hex(TLS_ID_BYTES));
         Self {
+            relay_only: config.relay_only,
             config,
             sockets: Vec::new(),
             leaving: Vec::new(),
             relays: Vec::new(),
             gatherer: None,
-            relay_only: false,
             fixed: FixedPath::default(),
             ice: None,
             agreed: None,
@@ -179,11 +183,14 @@ impl Transport {
     pub(crate) fn gather(
         &mut self,
         now: Instant,
-        config: GatherConfig,
+        mut config: GatherConfig,
         mut entropy: Box<dyn Entropy>,
     ) -> Result<(), TransportFailure> {
         if self.gatherer.is_some() {
             return Ok(());
+        }
+        if self.relay_only {
+            config.policy = GatherPolicy::RelayOnly;
         }
         self.relay_only = config.policy == GatherPolicy::RelayOnly;
         let ice = IceConfig {

@@ -86,6 +86,9 @@ impl Transport {
         let Path { local, remote } = path;
         if self.is_relay(local) {
             self.relay(now, path, &bytes);
+        } else if self.relay_only || !self.sockets.iter().any(|s| s.address == local) {
+            // A relayed address that was lost a moment ago is nobody's socket.
+            tracing::trace!("a packet has lost its way");
         } else {
             self.output(TransportOutput::Send(Datagram {
                 from: local,

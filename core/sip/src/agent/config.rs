@@ -47,6 +47,9 @@ pub struct AgentConfig {
     pub ring_limit: Duration,
     /// Sessions at one time, both directions; more get 486 or an error.
     pub max_sessions: usize,
+    /// Whether descriptions name nobody in `o=`, which otherwise has the address that SIP is spoken from: for calls
+    /// whose media shows no address of this device (RFC 8829 §5.2.1 has `0.0.0.0` there).
+    pub hides_origin: bool,
 }
 
 impl AgentConfig {
@@ -68,6 +71,7 @@ impl AgentConfig {
             keep_alive: KeepAlive::default(),
             ring_limit: Duration::from_secs(180),
             max_sessions: 16,
+            hides_origin: false,
         }
     }
 

@@ -95,7 +95,10 @@ impl Session {
         local_tag: String,
     ) -> Self {
         let local = core.local(line.transport).map(|address| address.ip());
-        let address = local.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let address = match core.config.hides_origin {
+            true => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            false => local.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        };
         Self {
             id,
             phase,

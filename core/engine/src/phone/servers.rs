@@ -1,0 +1,261 @@
+//! Where an account's STUN and TURN servers are: asked early, remembered, and asked again once that is old, so that
+//! no call waits for a name.
+//!
+//! ```text
+//!   account added, signed in again, call begins ──► asked, if never or long ago ──► driver ──► addresses
+//!   call begins ──► addresses known, however old ──► gathers at once
+//!              └──► never answered yet ──► waits, no longer than it would for candidates
+//! ```
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tandem_media::gather::{self, GatherConfig, GatherPolicy, ServerKind, ServerTransport};
+use tandem_types::{AccountId, Pii};
+
+use super::active::ActiveCall;
+use super::desk::Desk;
+use super::ice::{RelayUse, Server};
+use super::ice_url::{Purpose, TurnTransport};
+use super::{Output, Phone};
+
+/// How long addresses count as new. Older ones are used all the same while they are asked for again.
+const LIFETIME: Duration = Duration::from_secs(300);
+/// After how long a server that was not found is asked for again.
+const AGAIN: Duration = Duration::from_secs(15);
+/// Addresses used of one server, in each family: the second is for when nobody is at the first.
+const PER_FAMILY: usize = 2;
+
+/// Where one server of an account is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ServerQuestion {
+    /// Its place in [`IceConfig::servers`](super::IceConfig::servers).
+    pub index: usize,
+    /// Whose SRV records say it (RFC 2782), `_turn._udp.example.org`; where there are none, or nobody is to be
+    /// asked for them, it is at `host`.
+    pub service: Option<Pii<String>>,
+    /// The host name, whose addresses of both families are wanted.
+    pub host: Pii<String>,
+    /// The port that goes with `host`.
+    pub port: u16,
+}
+
+/// The servers of one account.
+#[derive(Debug)]
+pub(super) struct Servers {
+    relay: RelayUse,
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    server: Server,
+    /// Best first; what was known last.
+    addresses: Vec<SocketAddr>,
+    lookup: Lookup,
+}
+
+/// ```text
+///   Unasked ──► Asked ──► Answered ──(old)──► AskedAgain ──► Answered …
+/// ```
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Lookup {
+    /// The URL itself says where it is.
+    Needless,
+    Unasked,
+    Asked,
+    Answered {
+        until: Instant,
+    },
+    AskedAgain,
+}
+
+impl Servers {
+    pub(super) fn new(servers: Vec<Server>, relay: RelayUse) -> Self {
+        let entries = servers.into_iter().map(|server| {
+            let literal = server.url.host.ip();
+            let port = server.url.usual_port();
+            Entry {
+                addresses: literal
+                    .map(|ip| SocketAddr::new(ip, port))
+                    .into_iter()
+                    .collect(),
+                lookup: literal.map_or(Lookup::Unasked, |_| Lookup::Needless),
+                server,
+            }
+        });
+        Self {
+            relay,
+            entries: entries.collect(),
+        }
+    }
+
+    pub(super) const fn is_relayed_always(&self) -> bool {
+        match self.relay {
+            RelayUse::Always => true,
+            RelayUse::WhenNeeded => false,
+        }
+    }
+
+    /// Whether calls of the account do ICE whatever else it asks for.
+    pub(super) fn want_ice(&self) -> bool {
+        !self.entries.is_empty() || self.is_relayed_always()
+    }
+
+    /// What is to be asked: what nobody knows, and what was answered long ago. `None` for `now`: it is too early for
+    /// anything to be old.
+    fn questions(&mut self, now: Option<Instant>) -> Vec<ServerQuestion> {
+        let entries = self.entries.iter_mut().enumerate();
+        let asked = entries.filter_map(|(index, entry)| {
+            entry.lookup = match entry.lookup {
+                Lookup::Unasked => Lookup::Asked,
+                Lookup::Answered { until } if now.is_some_and(|now| until <= now) => {
+                    Lookup::AskedAgain
+                }
+                Lookup::Needless | Lookup::Asked | Lookup::AskedAgain | Lookup::Answered { .. } => {
+                    return None;
+                }
+            };
+            let url = &entry.server.url;
+            Some(ServerQuestion {
+                index,
+                service: url.service().map(Pii::new),
+                host: Pii::new(url.host.to_string()),
+                port: url.usual_port(),
+            })
+        });
+        asked.collect()
+    }
+
+    fn answer(&mut self, now: Instant, index: usize, addresses: &[SocketAddr]) {
+        let Some(entry) = self.entries.get_mut(index) else {
+            return;
+        };
+        let mut good = addresses.iter().filter(|address| {
+            !address.ip().is_unspecified() && !address.ip().is_multicast() && address.port() != 0
+        });
+        let mut kept: Vec<SocketAddr> = Vec::new();
+        for address in &mut good {
+            let same = kept.iter().filter(|a| a.is_ipv4() == address.is_ipv4());
+            if same.count() < PER_FAMILY && !kept.contains(address) {
+                kept.push(*address);
+            }
+        }
+        let lasts = if kept.is_empty() {
+            tracing::warn!(server = index + 1, "a STUN or TURN server is not found");
+            AGAIN
+        } else {
+            entry.addresses = kept;
+            LIFETIME
+        };
+        let until = now + lasts;
+        entry.lookup = Lookup::Answered { until };
+    }
+
+    /// Whether waiting may bring an address of a server that nobody knows one of.
+    fn may_come(&self) -> bool {
+        let mut entries = self.entries.iter();
+        entries.any(|entry| match entry.lookup {
+            Lookup::Unasked | Lookup::Asked => true,
+            Lookup::Needless | Lookup::Answered { .. } | Lookup::AskedAgain => false,
+        })
+    }
+
+    /// What a call gathers: the best address of every server first.
+    fn gather_config(&self) -> GatherConfig {
+        let rounds = 0..2 * PER_FAMILY;
+        let entries = |at: usize| {
+            let entries = self.entries.iter();
+            entries.filter_map(move |entry| entry.asked_at(*entry.addresses.get(at)?))
+        };
+        GatherConfig {
+            servers: rounds.flat_map(entries).collect(),
+            policy: match self.relay {
+                RelayUse::WhenNeeded => GatherPolicy::All,
+                RelayUse::Always => GatherPolicy::RelayOnly,
+            },
+            ..GatherConfig::default()
+        }
+    }
+}
+
+impl Entry {
+    fn asked_at(&self, address: SocketAddr) -> Option<gather::IceServer> {
+        let url = &self.server.url;
+        let (transport, kind) = match url.purpose {
+            Purpose::Stun => (ServerTransport::Udp, ServerKind::Stun),
+            Purpose::Turn(transport) => {
+                let (username, password) = self.server.credentials.clone()?;
+                let transport = match transport {
+                    TurnTransport::Udp => ServerTransport::Udp,
+                    TurnTransport::Tcp => ServerTransport::Tcp,
+                    TurnTransport::Tls => ServerTransport::Tls {
+                        name: url.tls_name(),
+                    },
+                };
+                (transport, ServerKind::Turn { username, password })
+            }
+        };
+        Some(gather::IceServer {
+            address,
+            transport,
+            kind,
+        })
+    }
+}
+
+impl Desk {
+    /// Asks for the servers of an account that are not known, or were long ago.
+    pub(super) fn ask_for_servers(&mut self, now: Option<Instant>, account: AccountId) {
+        let slot = self.accounts.get_mut(&account);
+        let questions = slot.map(|slot| slot.servers.questions(now));
+        for question in questions.unwrap_or_default() {
+            self.push(Output::FindServer { account, question });
+        }
+    }
+
+    pub(super) fn servers(&self, account: AccountId) -> Option<&Servers> {
+        self.accounts.get(&account).map(|slot| &slot.servers)
+    }
+
+    pub(super) fn is_relayed_always(&self, account: AccountId) -> bool {
+        self.servers(account)
+            .is_some_and(Servers::is_relayed_always)
+    }
+
+    /// What a call of the account gathers; `None` while it is better to wait for the servers' addresses.
+    pub(super) fn gather_config(&self, account: AccountId, waits: bool) -> Option<GatherConfig> {
+        let Some(servers) = self.servers(account) else {
+            return Some(GatherConfig::default());
+        };
+        (!waits || !servers.may_come()).then(|| servers.gather_config())
+    }
+}
+
+impl Phone {
+    /// A server that was asked for by [`Output::FindServer`] is at these addresses, best first; at none: it is not
+    /// found.
+    pub fn handle_server(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        index: usize,
+        addresses: &[SocketAddr],
+    ) {
+        if let Ok(slot) = self.desk.slot(account) {
+            slot.servers.answer(now, index, addresses);
+        }
+        let calls = self.calls.iter();
+        let waiting = calls.filter(|(_, call)| call.account == account && call.awaits_servers());
+        let waiting: Vec<_> = waiting.map(|(id, _)| id.clone()).collect();
+        for id in waiting {
+            self.with_call(now, &id, |call: &mut ActiveCall, desk| {
+                call.gather_if_found(now, desk);
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "servers_tests.rs"]
+mod tests;

@@ -1,0 +1,240 @@
+//! Servers asked for, found, and waited for no longer than a call can.
+
+use tandem_media::io::{NullSink, Silence};
+use tandem_sip::agent::LocalAddresses;
+use tandem_sip::transaction::TransportKind;
+use tandem_types::{CallId, EndReason, Entropy, SeededEntropy};
+
+use super::*;
+use crate::phone::{Audio, IceConfig, IceServer, MediaPorts, PhoneConfig, SipAccount};
+use crate::{CallConfig, CallState, Event, UnixMillis};
+
+const ACCOUNT: AccountId = AccountId(1);
+
+fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// A phone whose account names these servers, and calls directly.
+fn phone(now: Instant, servers: Vec<IceServer>, relay: RelayUse) -> Phone {
+    let config = PhoneConfig {
+        call: CallConfig::default(),
+        media: tandem_media::Capabilities::default(),
+        user_agent: String::new(),
+        instance_id: String::new(),
+        max_calls: 2,
+        dtls: true,
+    };
+    let fresh = || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(1)) };
+    let mut phone = Phone::new(config, fresh, now, UnixMillis(0));
+    let mut account = SipAccount::direct(address("192.0.2.1:5060"), TransportKind::Udp);
+    account.ice = IceConfig { servers, relay };
+    let local = LocalAddresses {
+        udp: Some(address("192.0.2.1:5060")),
+        ..LocalAddresses::default()
+    };
+    phone.add_account(ACCOUNT, &account, local).unwrap();
+    phone
+}
+
+fn turn(url: &str) -> IceServer {
+    IceServer::turn(url, "alice", "secret")
+}
+
+/// Calls somebody; the sockets are open.
+fn call(phone: &mut Phone, now: Instant) -> CallId {
+    let audio = Audio {
+        source: Box::new(Silence),
+        sink: Box::new(NullSink),
+    };
+    let call = phone.place_call(now, ACCOUNT, "sip:192.0.2.9", audio);
+    let call = call.unwrap();
+    let ports = MediaPorts {
+        rtp: address("192.0.2.1:40000"),
+        rtcp: address("192.0.2.1:40001"),
+    };
+    phone.handle_media_opened(now, &call, Some(ports));
+    call
+}
+
+/// What a phone wants done.
+#[derive(Debug, Default)]
+struct Wants {
+    questions: Vec<ServerQuestion>,
+    /// Who is sent something from the media sockets.
+    asked: Vec<SocketAddr>,
+    invite: Option<String>,
+    ended: Option<EndReason>,
+}
+
+fn wants(phone: &mut Phone) -> Wants {
+    let mut wants = Wants::default();
+    while let Some(output) = phone.poll_output() {
+        match output {
+            Output::FindServer { question, .. } => wants.questions.push(question),
+            Output::Media { datagram, .. } => wants.asked.push(datagram.to),
+            Output::Sip { transmit, .. } if transmit.bytes.starts_with(b"INVITE") => {
+                wants.invite = Some(String::from_utf8(transmit.bytes).unwrap());
+            }
+            Output::Event(Event::Call(call)) => {
+                if let CallState::Ended(reason) = call.state {
+                    wants.ended = Some(reason);
+                }
+            }
+            _ => {}
+        }
+    }
+    wants
+}
+
+/// Lets the time pass, as the phone asks to be woken.
+fn pass(phone: &mut Phone, from: Instant, time: Duration) -> Wants {
+    let mut all = wants(phone);
+    while let Some(at) = phone.poll_timeout().filter(|at| *at <= from + time) {
+        phone.handle_timeout(at);
+        let next = wants(phone);
+        all.questions.extend(next.questions);
+        all.asked.extend(next.asked);
+        all.invite = all.invite.or(next.invite);
+        all.ended = all.ended.or(next.ended);
+    }
+    all
+}
+
+#[test]
+fn an_account_asks_for_its_servers_before_anybody_calls() {
+    let now = Instant::now();
+    let servers = vec![
+        turn("turn:192.0.2.5"),
+        turn("turns:turn.test"),
+        IceServer::stun("stun:stun.test:1000"),
+    ];
+    let mut phone = phone(now, servers, RelayUse::WhenNeeded);
+    let question = |index, service: Option<&str>, host: &str, port| ServerQuestion {
+        index,
+        service: service.map(|service| Pii::new(service.to_owned())),
+        host: Pii::new(host.to_owned()),
+        port,
+    };
+    assert_eq!(
+        wants(&mut phone).questions,
+        [
+            question(1, Some("_turns._tcp.turn.test"), "turn.test", 5349),
+            question(2, None, "stun.test", 1000),
+        ]
+    );
+}
+
+#[test]
+fn a_call_asks_the_servers_that_were_found_and_looks_old_ones_up_beside_it() {
+    let now = Instant::now();
+    let servers = vec![turn("turn:turn.test"), turn("turn:192.0.2.5")];
+    let mut phone = phone(now, servers, RelayUse::WhenNeeded);
+    assert_eq!(wants(&mut phone).questions.len(), 1);
+    let (bad, good) = (address("224.0.0.1:3478"), address("192.0.2.6:3478"));
+    phone.handle_server(now, ACCOUNT, 0, &[bad, good]);
+    let later = now + LIFETIME;
+    call(&mut phone, later);
+    let wanted = pass(&mut phone, later, Duration::from_millis(400));
+    assert_eq!(wanted.questions.len(), 1, "it is five minutes old");
+    let asked: std::collections::BTreeSet<SocketAddr> = wanted.asked.into_iter().collect();
+    assert_eq!(
+        asked.into_iter().collect::<Vec<_>>(),
+        [address("192.0.2.5:3478"), good]
+    );
+    // Nobody answers; the call goes without them, and with ICE although the account does not ask for encryption.
+    let invite = pass(&mut phone, later, Duration::from_secs(2)).invite;
+    let invite = invite.expect("an INVITE");
+    assert!(invite.contains("a=candidate:"), "{invite}");
+    assert!(invite.contains("c=IN IP4 192.0.2.1\r\n"), "{invite}");
+    assert!(invite.contains("RTP/AVP "), "{invite}");
+}
+
+#[test]
+fn a_call_waits_for_a_name_and_not_for_ever() {
+    let now = Instant::now();
+    let mut phone = phone(now, vec![turn("turn:turn.test")], RelayUse::WhenNeeded);
+    call(&mut phone, now);
+    let soon = Duration::from_millis(100);
+    let wanted = pass(&mut phone, now, soon);
+    assert_eq!((wanted.asked, wanted.invite), (vec![], None));
+    let server = address("192.0.2.6:3478");
+    phone.handle_server(now + soon, ACCOUNT, 0, &[server]);
+    assert!(wants(&mut phone).asked.contains(&server));
+
+    let mut phone = self::phone(now, vec![turn("turn:turn.test")], RelayUse::WhenNeeded);
+    call(&mut phone, now);
+    let wanted = pass(&mut phone, now, gather::DEFAULT_DEADLINE);
+    assert!(wanted.asked.is_empty(), "{wanted:?}");
+    assert!(wanted.invite.is_some(), "it waits for names too long");
+    // Nor is anything to be had of an answer that comes now.
+    phone.handle_server(now + soon, ACCOUNT, 0, &[server]);
+    assert!(wants(&mut phone).asked.is_empty());
+}
+
+#[test]
+fn a_server_that_is_not_found_is_asked_for_again() {
+    let now = Instant::now();
+    let mut phone = phone(now, vec![turn("turn:turn.test")], RelayUse::WhenNeeded);
+    assert_eq!(wants(&mut phone).questions.len(), 1);
+    phone.handle_server(now, ACCOUNT, 0, &[]);
+    phone.register(now + AGAIN / 2, ACCOUNT).unwrap();
+    assert_eq!(wants(&mut phone).questions.len(), 0);
+    phone.register(now + AGAIN, ACCOUNT).unwrap();
+    assert_eq!(wants(&mut phone).questions.len(), 1);
+}
+
+#[test]
+fn who_is_always_relayed_is_not_heard_of_where_nobody_relays() {
+    let now = Instant::now();
+    let servers = vec![turn("turn:192.0.2.5"), IceServer::stun("stun:192.0.2.7")];
+    let mut phone = phone(now, servers, RelayUse::Always);
+    call(&mut phone, now);
+    let wanted = pass(&mut phone, now, Duration::from_secs(30));
+    let own = address("192.0.2.5:3478");
+    assert!(wanted.asked.contains(&own), "the server is not asked");
+    assert!(wanted.asked.iter().all(|to| *to == own), "{wanted:?}");
+    assert_eq!(wanted.ended, Some(EndReason::NoRelay));
+    assert_eq!(wanted.invite, None);
+}
+
+#[test]
+fn a_relay_over_a_stream_is_asked_for_by_name() {
+    let now = Instant::now();
+    let mut phone = phone(now, vec![turn("turns:turn.test")], RelayUse::Always);
+    phone.handle_server(now, ACCOUNT, 0, &[address("192.0.2.6:5349")]);
+    let _ = wants(&mut phone);
+    let call = call(&mut phone, now);
+    let mut opened = Vec::new();
+    let mut at = now;
+    loop {
+        while let Some(output) = phone.poll_output() {
+            if let Output::MediaStream { command, .. } = output
+                && let tandem_media::StreamCommand::Open {
+                    id,
+                    server,
+                    tls_name,
+                    ..
+                } = command
+            {
+                assert_eq!(server, address("192.0.2.6:5349"));
+                assert_eq!(tls_name.as_deref(), Some("turn.test"));
+                opened.push(id);
+            }
+        }
+        match phone.poll_timeout() {
+            Some(next) if next <= now + Duration::from_millis(500) => at = next,
+            _ => break,
+        }
+        phone.handle_timeout(at);
+    }
+    assert_eq!(opened.len(), 2, "one for each component");
+    // Both break: nothing is waited for, but a relay might still come.
+    for id in opened {
+        let closed = tandem_media::StreamInput::Closed;
+        phone.handle_media_stream(at, &call, id, closed);
+    }
+    let wanted = pass(&mut phone, at, Duration::from_secs(30));
+    assert_eq!(wanted.ended, Some(EndReason::NoRelay));
+    assert_eq!((wanted.asked, wanted.invite), (vec![], None));
+}
