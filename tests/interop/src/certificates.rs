@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 /// Every name and address by which a phone may know one of the servers.
 const NAMES: &str = "DNS:asterisk.test,DNS:kamailio.test,DNS:turn.test,DNS:localhost,\
-IP:127.0.0.1,IP:127.0.0.4,IP:127.0.0.5,IP:127.0.0.6,IP:10.77.0.1,IP:198.51.100.1";
+IP:127.0.0.1,IP:127.0.0.4,IP:127.0.0.5,IP:127.0.0.6,IP:127.0.0.10,IP:10.77.0.1,IP:198.51.100.1";
 
 /// An authority, and one certificate by it that all servers of a test share.
 #[derive(Clone, Debug)]

@@ -1,5 +1,7 @@
 //! baresip as the far phone, through Asterisk.
 
+mod secured;
+
 use std::time::Duration;
 use tandem_interop::{
     Account, Asterisk, Baresip, Desk, SignIn as _, assert_heard, assert_not_heard, wait_until,
