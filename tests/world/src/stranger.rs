@@ -28,6 +28,7 @@ pub struct Stranger {
     cseq: u32,
     speaking: Option<Speech>,
     heard: usize,
+    knocks: Vec<u16>,
 }
 
 /// The other end of the dialog.
@@ -113,6 +114,7 @@ impl Stranger {
             cseq: 1,
             speaking: None,
             heard: 0,
+            knocks: Vec::new(),
         }
     }
 
@@ -144,6 +146,11 @@ impl Stranger {
 
     /// Sends a request of its dialog; an ACK has the number of the request before, all others the next one.
     pub fn request(&mut self, method: &str, sdp: Option<&str>) {
+        self.request_with(method, sdp.map(|sdp| ("application/sdp", sdp)));
+    }
+
+    /// The same with a body of any kind.
+    pub fn request_with(&mut self, method: &str, body: Option<(&str, &str)>) {
         if method != "ACK" {
             self.cseq += 1;
         }
@@ -155,7 +162,7 @@ impl Stranger {
         } = self.remote.as_ref().expect("a dialog");
         let (ip, own, cseq, extra) = (self.ip, &self.name, self.cseq, &self.extra);
         let tag = &self.tag;
-        let (kind, body) = body_of(sdp);
+        let (kind, body) = body_of(body);
         let text = format!(
             "{method} {uri} SIP/2.0\r\n\
              Via: SIP/2.0/UDP {ip}:{SIP_PORT};branch=z9hG4bK{method}{cseq}\r\n\
@@ -201,7 +208,7 @@ impl Stranger {
                 call_id: field("Call-ID"),
             });
         }
-        let (kind, body) = body_of(sdp);
+        let (kind, body) = body_of(sdp.map(|sdp| ("application/sdp", sdp)));
         let text = format!(
             "SIP/2.0 {status}\r\n{}From: {from}\r\nTo: {to}\r\nCall-ID: {}\r\nCSeq: {}\r\n\
              Contact: <sip:stranger@{}:{SIP_PORT}>\r\n{kind}Content-Length: {}\r\n\r\n{body}",
@@ -246,6 +253,11 @@ impl Stranger {
         std::mem::take(&mut self.heard)
     }
 
+    /// Its ports that were tried by a connectivity check (STUN), as often as each was.
+    pub fn knocks(&self) -> &[u16] {
+        &self.knocks
+    }
+
     fn send(&mut self, to: SocketAddr, text: String) {
         self.outbox.push_back(Transmit {
             local: SocketAddr::new(self.ip, SIP_PORT),
@@ -287,6 +299,8 @@ impl Node for Stranger {
     ) {
         if local.port() == SIP_PORT {
             self.take_sip(from, bytes);
+        } else if bytes.first() == Some(&0) {
+            self.knocks.push(local.port());
         } else if local.port() == RTP_PORT {
             let payload = bytes.get(12..).unwrap_or_default();
             // µ-law's two zeros, and the smallest step beside each, are silence.
@@ -325,9 +339,9 @@ impl Node for Stranger {
     }
 }
 
-fn body_of(sdp: Option<&str>) -> (&'static str, &str) {
-    match sdp {
-        Some(sdp) => ("Content-Type: application/sdp\r\n", sdp),
-        None => ("", ""),
+fn body_of<'a>(body: Option<(&str, &'a str)>) -> (String, &'a str) {
+    match body {
+        Some((kind, body)) => (format!("Content-Type: {kind}\r\n"), body),
+        None => (String::new(), ""),
     }
 }

@@ -62,6 +62,7 @@ impl Phone {
             | AgentEvent::UpdateAccepted { session, .. }
             | AgentEvent::UpdateRejected { session, .. }
             | AgentEvent::Dtmf { session, .. }
+            | AgentEvent::Candidates { session, .. }
             | AgentEvent::Alive { session }
             | AgentEvent::Ended { session, .. } => *session,
             _ => return,
@@ -99,6 +100,7 @@ impl ActiveCall {
                     digit,
                 });
             }
+            AgentEvent::Candidates { updates, .. } => self.take_candidates(now, &updates),
             AgentEvent::Alive { .. } => self.note_alive(now),
             AgentEvent::Ended { cause, .. } => {
                 self.session = None;

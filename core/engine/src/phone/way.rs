@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use tandem_call::LegEvent;
 use tandem_media::{TransportEvent, TransportFailure, negotiate};
-use tandem_types::{Encryption, EndReason, MediaDescription};
+use tandem_types::media::{IceDescription, IceUpdate, Stream, StreamKind};
+use tandem_types::{Encryption, EndReason, MediaDescription, MediaKind};
 
 use super::active::ActiveCall;
 use super::desk::Desk;
@@ -23,6 +24,8 @@ use super::gathering::Gathering;
 /// When a restart that could not be asked for, or was refused, is tried again (RFC 3261 §14.1 draws from 2.1 to
 /// 4 s for a glare).
 const RESTART_AGAIN: Duration = Duration::from_secs(3);
+/// Candidates taken of one description and what follows it; the transport reads no more either.
+const MAX_CANDIDATES: usize = 64;
 
 /// How far a call is with its way.
 #[derive(Debug, Default)]
@@ -108,6 +111,45 @@ impl ActiveCall {
         }
     }
 
+    /// Candidates that the far end found after it had described its media. Those of a caller who is not answered
+    /// yet wait for the answer in its offer.
+    pub(super) fn take_candidates(&mut self, now: Instant, updates: &[IceUpdate]) {
+        let offered = self.their_offer.as_mut().and_then(audio_mut);
+        let ours = self.local.as_ref().and_then(audio);
+        let mid = offered
+            .as_deref()
+            .or(ours)
+            .and_then(|stream| stream.mid.clone());
+        let is_audio = |update: &&IceUpdate| {
+            let named = update.mid.as_ref().zip(mid.as_ref());
+            named.is_none_or(|(theirs, ours)| theirs == ours)
+        };
+        let updates = updates.iter().filter(is_audio);
+        let transport = offered.and_then(|stream| stream.transport.as_mut());
+        if let Some(ice) = transport.and_then(|transport| transport.ice.as_mut()) {
+            for update in updates {
+                if !is_of(update, ice) {
+                    continue;
+                }
+                let room = MAX_CANDIDATES.saturating_sub(ice.candidates.len());
+                let new = update.candidates.iter().take(room).cloned();
+                ice.candidates.extend(new);
+            }
+            return;
+        }
+        let Some(media) = &mut self.media else {
+            return;
+        };
+        for update in updates {
+            let fragment = update.username_fragment.as_deref();
+            for line in update.candidates.iter().take(MAX_CANDIDATES) {
+                if let Err(error) = media.add_remote_candidate(now, line, fragment) {
+                    tracing::debug!(%error, "a candidate is left out");
+                }
+            }
+        }
+    }
+
     pub(super) fn check_restart(&mut self, now: Instant, desk: &mut Desk) {
         if self.way.restart_at.is_some_and(|at| at <= now) {
             self.way.restart_at = None;
@@ -177,4 +219,25 @@ impl ActiveCall {
         self.verdict = Some(verdict);
         let _ = self.with_agent(desk, |agent, session| agent.hang_up(now, session, None));
     }
+}
+
+fn is_audio(stream: &Stream) -> bool {
+    stream.kind == StreamKind::Known(MediaKind::Audio) && stream.transport.is_some()
+}
+
+fn audio(description: &MediaDescription) -> Option<&Stream> {
+    description.streams.iter().find(|stream| is_audio(stream))
+}
+
+fn audio_mut(description: &mut MediaDescription) -> Option<&mut Stream> {
+    description
+        .streams
+        .iter_mut()
+        .find(|stream| is_audio(stream))
+}
+
+/// Whether the candidates belong to the generation that was described.
+fn is_of(update: &IceUpdate, described: &IceDescription) -> bool {
+    let fragment = update.username_fragment.as_ref();
+    fragment.is_none_or(|fragment| *fragment == described.username_fragment)
 }

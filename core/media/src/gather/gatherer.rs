@@ -240,6 +240,14 @@ impl Gatherer {
         self.outputs.pop_front()
     }
 
+    /// Whether more addresses are hoped for.
+    pub fn is_gathering(&self) -> bool {
+        match self.round {
+            Round::Idle | Round::Running { .. } => true,
+            Round::Over | Round::Closed => false,
+        }
+    }
+
     /// Every address found so far and still good.
     pub fn candidates(&self) -> &[LocalCandidate] {
         &self.candidates

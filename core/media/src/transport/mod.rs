@@ -217,10 +217,14 @@ impl Transport {
         }
         let rtp = self.default_address(Component::Rtp)?;
         let certificate = self.config.certificate.as_ref();
+        let mut ice = self.ice.as_ref().and_then(IceLink::description);
+        if let (Some(ice), Some(gatherer)) = (&mut ice, &self.gatherer) {
+            ice.end_of_candidates = !gatherer.is_gathering();
+        }
         Some(LocalTransport {
             rtp,
             rtcp: self.default_address(Component::Rtcp).unwrap_or(rtp),
-            ice: self.ice.as_ref().and_then(IceLink::description),
+            ice,
             fingerprint: certificate.map(Certificate::fingerprint),
             tls_id: self.tls_id.clone(),
             sdes: self.sdes.clone(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use tandem_types::media::IceUpdate;
 use tandem_types::{EndReason, MediaDescription, Pii};
 
 use crate::locate::Question;
@@ -120,6 +121,13 @@ pub enum Event {
         digit: char,
         /// How long it was held.
         duration: Duration,
+    },
+    /// Candidates that the far end had not found when it described its media (INFO, RFC 8840).
+    Candidates {
+        /// Which call.
+        session: SessionId,
+        /// One for each of its streams.
+        updates: Vec<IceUpdate>,
     },
     /// An in-dialog OPTIONS sent by `probe` was answered: the far end still knows the session.
     Alive {

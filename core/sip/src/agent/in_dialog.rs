@@ -302,15 +302,7 @@ impl Session {
         } else if method == Method::INVITE || method == Method::UPDATE {
             self.on_change(core, now, server, request);
         } else if method == Method::INFO {
-            let (status, key) = info::read(&request);
-            self.reply(core, now, server, &request, status);
-            if let Some((digit, duration)) = key {
-                core.tell(Event::Dtmf {
-                    session: self.id,
-                    digit,
-                    duration,
-                });
-            }
+            self.on_info(core, now, server, &request);
         } else if method == Method::OPTIONS {
             let mut response = self.dialog_response(core, &request, StatusCode::OK);
             super::options::describe(&mut response);
@@ -395,6 +387,9 @@ impl Session {
         let mut response = core.response(request, status, &self.local_tag);
         if status.is_success() || status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers.set(name::ALLOW, Core::allow());
+        }
+        if status == StatusCode::BAD_INFO_PACKAGE {
+            response.headers.set(info::RECV_INFO, info::TRICKLE);
         }
         if status == StatusCode::OK && request.method == Method::UPDATE {
             self.introduce(core, &mut response.headers);

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::core::{Core, Line, Owner};
 use super::session::Session;
-use super::{SessionId, UserAgent};
+use super::{SessionId, UserAgent, info};
 use crate::message::{
     Capabilities, Frame, Message, Method, ParseError, Request, Response, StatusCode, Verdict, name,
     parse_datagram, screen_request, screen_response,
@@ -25,12 +25,13 @@ const METHODS: &[Method] = &[
 /// What this side can do; the rest is refused before anything remembers it.
 const CAPABILITIES: Capabilities<'static> = Capabilities {
     methods: METHODS,
-    extensions: &[],
+    extensions: &[info::TRICKLE],
     schemes: &["sip", "tel"],
     bodies: &[
         "application/sdp",
         "application/dtmf-relay",
         "application/dtmf",
+        info::FRAGMENT,
         "multipart/mixed",
         "multipart/alternative",
     ],

@@ -1,44 +1,78 @@
-//! Keys by INFO: what PBXs without RFC 4733 send (`application/dtmf-relay`, `application/dtmf`).
+//! INFO: keys, as PBXs without RFC 4733 send them (`application/dtmf-relay`, `application/dtmf`), and candidates
+//! that come after their description (RFC 8840).
 
 use std::time::{Duration, Instant};
 
-use super::AgentError;
+use tandem_types::media::IceUpdate;
+
 use super::core::Core;
 use super::in_dialog::Kind;
 use super::session::{Phase, Session};
+use super::{AgentError, Event};
 use crate::message::{Method, Request, StatusCode};
+use crate::sdp::parse_fragment;
+use crate::transaction::ServerId;
+
+/// The one package this side takes (RFC 6086 §5.2.3, RFC 8840 §10): both the package's name and the option tag
+/// that says it is understood.
+pub(super) const TRICKLE: &str = "trickle-ice";
+/// The Recv-Info header (RFC 6086 §5.2.3).
+pub(super) const RECV_INFO: &str = "Recv-Info";
+const INFO_PACKAGE: &str = "Info-Package";
+/// What [`parse_fragment`] reads.
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 /// How long a key counts as held where the far end does not say.
 const USUAL: Duration = Duration::from_millis(160);
 /// Longer than anybody holds a key.
 const LONGEST: Duration = Duration::from_secs(10);
 
-/// What an INFO gets, and the key it tells of.
+/// What an INFO tells.
+#[derive(Debug, Eq, PartialEq)]
+enum News {
+    /// Nothing: a keep-alive of some PBXs.
+    None,
+    Key(char, Duration),
+    Candidates(Vec<IceUpdate>),
+}
+
+/// What an INFO tells, or the status that refuses it.
 ///
-/// Without a body it is 200 (a keep-alive of some PBXs). An Info-Package is 469: none was agreed on
-/// (RFC 6086 §4.2.2). What cannot be read is 415.
-pub(super) fn read(request: &Request) -> (StatusCode, Option<(char, Duration)>) {
-    if request.headers.contains("Info-Package") {
-        return (StatusCode::BAD_INFO_PACKAGE, None);
+/// A package that was not agreed on is 469 (RFC 6086 §4.2.2), a body that cannot be read 400, and one of a kind
+/// that is not known 415.
+fn read(request: &Request) -> Result<News, StatusCode> {
+    if let Some(package) = request.headers.text(INFO_PACKAGE) {
+        let name = package.split(';').next().unwrap_or_default().trim();
+        if !name.eq_ignore_ascii_case(TRICKLE) {
+            return Err(StatusCode::BAD_INFO_PACKAGE);
+        }
+        return trickled(request).map(News::Candidates);
     }
     if request.body.is_empty() {
-        return (StatusCode::OK, None);
+        return Ok(News::None);
     }
-    let Ok(Some(kind)) = request.headers.content_type() else {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, None);
-    };
     let text = String::from_utf8_lossy(&request.body);
-    let key = if kind.is("application/dtmf-relay") {
+    let key = if is_of(request, "application/dtmf-relay") {
         relay(&text)
-    } else if kind.is("application/dtmf") {
+    } else if is_of(request, "application/dtmf") {
         key(text.trim()).map(|digit| (digit, USUAL))
     } else {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, None);
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     };
-    match key {
-        Some(key) => (StatusCode::OK, Some(key)),
-        None => (StatusCode::BAD_REQUEST, None),
+    let (digit, duration) = key.ok_or(StatusCode::BAD_REQUEST)?;
+    Ok(News::Key(digit, duration))
+}
+
+fn trickled(request: &Request) -> Result<Vec<IceUpdate>, StatusCode> {
+    if !is_of(request, FRAGMENT) {
+        return Err(StatusCode::UNSUPPORTED_MEDIA_TYPE);
     }
+    parse_fragment(&request.body).map_err(|_| StatusCode::BAD_REQUEST)
+}
+
+fn is_of(request: &Request, kind: &str) -> bool {
+    let own = request.headers.content_type().ok().flatten();
+    own.is_some_and(|own| own.is(kind))
 }
 
 /// `Signal=5` and `Duration=160`, in any order, with or without spaces.
@@ -79,6 +113,30 @@ const fn is_key(digit: char) -> bool {
 }
 
 impl Session {
+    pub(super) fn on_info(
+        &self,
+        core: &mut Core,
+        now: Instant,
+        server: ServerId,
+        request: &Request,
+    ) {
+        let session = self.id;
+        let news = read(request);
+        let status = news
+            .as_ref()
+            .map_or_else(|status| *status, |_| StatusCode::OK);
+        self.reply(core, now, server, request, status);
+        match news {
+            Ok(News::Key(digit, duration)) => core.tell(Event::Dtmf {
+                session,
+                digit,
+                duration,
+            }),
+            Ok(News::Candidates(updates)) => core.tell(Event::Candidates { session, updates }),
+            Ok(News::None) | Err(_) => {}
+        }
+    }
+
     /// Tells the far end of a key by INFO.
     pub(super) fn send_key(
         &mut self,
@@ -121,37 +179,66 @@ mod tests {
 
     #[test]
     fn keys_in_the_forms_that_pbxs_write() {
-        let relayed = |body| read(&info("application/dtmf-relay", body)).1;
+        let relayed = |body| read(&info("application/dtmf-relay", body));
+        let key = |digit, duration| Ok(News::Key(digit, duration));
         let ms = Duration::from_millis;
-        assert_eq!(
-            relayed("Signal=5\r\nDuration=250\r\n"),
-            Some(('5', ms(250)))
-        );
-        assert_eq!(relayed("Signal= #\nDuration= 100"), Some(('#', ms(100))));
-        assert_eq!(relayed("signal=d"), Some(('D', USUAL)));
-        assert_eq!(relayed("Signal=11"), Some(('#', USUAL)));
+        assert_eq!(relayed("Signal=5\r\nDuration=250\r\n"), key('5', ms(250)));
+        assert_eq!(relayed("Signal= #\nDuration= 100"), key('#', ms(100)));
+        assert_eq!(relayed("signal=d"), key('D', USUAL));
+        assert_eq!(relayed("Signal=11"), key('#', USUAL));
         assert_eq!(
             relayed("Signal=1\r\nDuration=4000000000"),
-            Some(('1', LONGEST))
+            key('1', LONGEST)
         );
-        assert_eq!(read(&info("application/dtmf", "7")).1, Some(('7', USUAL)));
+        assert_eq!(read(&info("application/dtmf", "7")), key('7', USUAL));
     }
 
     #[test]
     fn what_is_no_key_is_refused_and_an_empty_info_is_fine() {
-        let status = |kind, body| read(&info(kind, body)).0;
+        let refused = |kind, body| read(&info(kind, body)).err();
         assert_eq!(
-            status("application/dtmf-relay", "Signal=x"),
-            StatusCode::BAD_REQUEST
+            refused("application/dtmf-relay", "Signal=x"),
+            Some(StatusCode::BAD_REQUEST)
         );
-        assert_eq!(status("application/dtmf", "12"), StatusCode::BAD_REQUEST);
         assert_eq!(
-            status("text/plain", "5"),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE
+            refused("application/dtmf", "12"),
+            Some(StatusCode::BAD_REQUEST)
         );
-        assert_eq!(status("", ""), StatusCode::OK);
-        let mut package = info("", "");
-        package.headers.push("Info-Package", "g.3gpp.mid-call");
-        assert_eq!(read(&package).0, StatusCode::BAD_INFO_PACKAGE);
+        assert_eq!(
+            refused("text/plain", "5"),
+            Some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        );
+        assert_eq!(read(&info("", "")), Ok(News::None));
+    }
+
+    #[test]
+    fn of_packages_only_trickled_candidates_are_taken() {
+        let package = |name: &str, kind: &str, body: &str| {
+            let mut request = info(kind, body);
+            request.headers.push(INFO_PACKAGE, name);
+            read(&request)
+        };
+        let fragment = "a=ice-ufrag:8hhY\r\na=ice-pwd:YH75Fviy6338Vbrhrlp8Yh\r\nm=audio 9 RTP/AVP 0\r\n\
+                        a=mid:1\r\na=candidate:1 1 UDP 1658497328 192.0.2.100 5000 typ host\r\n";
+        let Ok(News::Candidates(updates)) = package("Trickle-ICE;x=1", FRAGMENT, fragment) else {
+            panic!("candidates");
+        };
+        let [update] = &updates[..] else {
+            panic!("one stream");
+        };
+        assert_eq!(update.username_fragment.as_deref(), Some("8hhY"));
+        assert_eq!(update.candidates.len(), 1);
+        assert_eq!(
+            package("g.3gpp.mid-call", FRAGMENT, fragment),
+            Err(StatusCode::BAD_INFO_PACKAGE)
+        );
+        assert_eq!(
+            package(TRICKLE, "application/sdp", fragment),
+            Err(StatusCode::UNSUPPORTED_MEDIA_TYPE)
+        );
+        assert_eq!(
+            package(TRICKLE, FRAGMENT, "nonsense"),
+            Err(StatusCode::BAD_REQUEST)
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::AgentError;
 use super::core::Core;
 use super::in_dialog::Kind;
+use super::info::{RECV_INFO, TRICKLE};
 use super::session::{Phase, Session};
 use crate::message::{Method, Request, Response, StatusCode, name};
 
@@ -13,7 +14,8 @@ pub(super) fn describe(response: &mut Response) {
     response.headers.set(name::ACCEPT, "application/sdp");
     response.headers.set("Accept-Encoding", "identity");
     response.headers.set("Accept-Language", "en");
-    response.headers.set(name::SUPPORTED, "");
+    response.headers.set(name::SUPPORTED, TRICKLE);
+    response.headers.set(RECV_INFO, TRICKLE);
 }
 
 impl Core {

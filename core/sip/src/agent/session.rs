@@ -10,6 +10,7 @@ use super::body;
 use super::change::{Asked, Ours};
 use super::core::{Core, Line};
 use super::in_dialog::InDialog;
+use super::info::{RECV_INFO, TRICKLE};
 use super::invite_client::Outgoing;
 use super::invite_server::{Answered, Ringing};
 use super::{EndKind, Event, SessionEnd, SessionId};
@@ -318,10 +319,13 @@ impl Session {
         Ok(Some((description, media)))
     }
 
-    /// Contact and Allow, as every request and response that makes or refreshes a dialog has them.
+    /// Contact, Allow and what else this side takes, as every request and response that makes or refreshes a
+    /// dialog has them.
     pub(super) fn introduce(&self, core: &Core, headers: &mut Headers) {
         headers.set(name::CONTACT, core.contact(self.line.transport).to_string());
         headers.set(name::ALLOW, Core::allow());
+        headers.set(name::SUPPORTED, TRICKLE);
+        headers.set(RECV_INFO, TRICKLE);
     }
 
     /// Whether `request` repeats the session as it is: a refresh (RFC 4028 §7.4) the app need not hear of.

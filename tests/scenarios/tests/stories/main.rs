@@ -13,4 +13,5 @@ mod offerless;
 mod renegotiation;
 mod signing_in;
 mod strange_callers;
+mod trickle;
 mod vanishing;

@@ -267,7 +267,8 @@ impl IceLink {
             username_fragment: generation.local.fragment.clone(),
             password: generation.local.password.clone(),
             candidates: told.map(Candidate::to_string).collect(),
-            lite: false,
+            // Half trickle (RFC 8838 §16): all of ours stand here, theirs may come later.
+            trickle: true,
             ..IceDescription::default()
         })
     }
