@@ -1,6 +1,7 @@
 //! The core: what an app has one of.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 
 use tandem_engine::EngineConfig;
@@ -182,8 +183,9 @@ impl TandemCore {
             let _ = undoing.command(&id, tandem_engine::Command::HangUp).await;
         });
         let placed: Option<CallId> = tokio::select! {
-            placed = placed => Some(placed.map_err(|error: CallError| error)?),
+            biased;
             () = cancelled(cancel) => None,
+            placed = placed => Some(placed.map_err(|error: CallError| error)?),
         };
         let id = placed.ok_or(CallError::Cancelled)?;
         Ok(Call::new(self.app.clone(), id))
@@ -234,20 +236,28 @@ impl TandemCore {
         settings: SipAccount,
         cancel: Option<Arc<CancelToken>>,
     ) -> Result<Arc<Account>, AccountError> {
-        // Dropped with this future: the engine hears of it.
-        let (_wanted, unwanted) = oneshot::channel();
+        // Dropped with this future, or when cancelled: the engine hears of it.
+        let (wanted, unwanted) = oneshot::channel();
         let (app, undoing) = (self.app.clone(), self.app.clone());
         let adding = async move { app.add_account(settings, unwanted).await };
-        let added = runtime::run_for(adding, |id| async move {
+        let mut added = pin!(runtime::run_for(adding, |id| async move {
             if let Some(id) = id {
                 let _ = undoing.remove_account(id).await;
             }
-        });
-        let added: Option<_> = tokio::select! {
-            added = added => added.map_err(|error: AccountError| error)?,
+        }));
+        let id: Option<_> = tokio::select! {
+            biased;
             () = cancelled(cancel) => None,
+            added = &mut added => added.map_err(|error: AccountError| error)?,
         };
-        let id = added.ok_or(AccountError::Cancelled)?;
-        Ok(Account::new(self.app.clone(), id))
+        if let Some(id) = id {
+            return Ok(Account::new(self.app.clone(), id));
+        }
+        // The same account may be added again as soon as this is told: it has to be gone by then.
+        drop(wanted);
+        if let Ok(Some(id)) = added.await {
+            let _ = self.app.remove_account(id).await;
+        }
+        Err(AccountError::Cancelled)
     }
 }

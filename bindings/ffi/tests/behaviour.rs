@@ -459,6 +459,16 @@ async fn a_call_nobody_waits_for_any_more_is_hung_up() {
     token.cancel();
     let place = |cancel| alice.core.place_call(bob.address(), tone(), None, cancel);
     assert_eq!(place(Some(token)).await.err(), Some(CallError::Cancelled));
+    let page = alice.core.history_page(None, 1).await.unwrap();
+    assert!(
+        page.calls.is_empty(),
+        "it was given up before it was dialled"
+    );
+    // Dialled with the first look, and then left alone.
+    let left = tokio::time::timeout(Duration::ZERO, place(None)).await;
+    if let Ok(call) = left {
+        call.unwrap().hang_up().await.unwrap();
+    }
     let no_more = async {
         loop {
             let page = alice.core.history_page(None, 1).await.unwrap();
