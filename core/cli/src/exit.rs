@@ -59,6 +59,7 @@ pub const fn registration_token(failure: RegistrationFailure) -> &'static str {
         RegistrationFailure::Insecure(TlsFailure::Expired) => "certificate-expired",
         RegistrationFailure::Insecure(TlsFailure::WrongName) => "certificate-wrong-name",
         RegistrationFailure::Insecure(TlsFailure::Untrusted) => "certificate-untrusted",
+        RegistrationFailure::Insecure(TlsFailure::Unchecked) => "certificate-unchecked",
         RegistrationFailure::Insecure(_) => "tls-refused",
         _ => "failed",
     }

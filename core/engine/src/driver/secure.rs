@@ -62,7 +62,7 @@ impl Tls {
             Ok(Ok(())) => Ok(secured),
             Ok(Err(error)) => Err(certificate_failure(error).into()),
             // A verifier that panics has not said yes.
-            Err(_) => Err(TlsFailure::Untrusted.into()),
+            Err(_) => Err(TlsFailure::Unchecked.into()),
         }
     }
 }
@@ -80,6 +80,7 @@ const fn certificate_failure(error: CertificateError) -> TlsFailure {
         CertificateError::Expired => TlsFailure::Expired,
         CertificateError::WrongName => TlsFailure::WrongName,
         CertificateError::Untrusted => TlsFailure::Untrusted,
+        CertificateError::Unchecked => TlsFailure::Unchecked,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod capture;
 mod identity;
+mod platform;
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 mod records;
 mod resolver;
@@ -14,6 +15,7 @@ mod sockets;
 mod verify;
 
 pub use capture::{Capture, PcapFile};
+pub use platform::PlatformVerifier;
 pub use resolver::{NaptrRecord, Resolver, SrvRecord, StaticResolver, SystemResolver};
 pub use roots::{NoRoots, Roots, RootsVerifier};
 pub use sockets::{NetworkId, SocketFactory, SystemSockets};

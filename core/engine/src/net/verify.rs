@@ -6,8 +6,8 @@ use std::fmt;
 /// handshake has shown that the server holds the key of the first certificate, and before a single byte of
 /// SIP is sent.
 ///
-/// Phones answer with their own trust store (and its user-installed roots), desktops and tests with
-/// [`RootsVerifier`](super::RootsVerifier).
+/// Phones answer with their own trust store (and its user-installed roots) behind a
+/// [`PlatformVerifier`](super::PlatformVerifier), desktops and tests with [`RootsVerifier`](super::RootsVerifier).
 pub trait CertificateVerifier: Send + Sync {
     /// Judges `chain` (DER, the server's own certificate first) for `server_name`, a DNS name or IP literal
     /// without brackets.
@@ -30,6 +30,9 @@ pub enum CertificateError {
     /// Nobody trusted vouches for it.
     #[error("the server's certificate is not trusted")]
     Untrusted,
+    /// Whoever should have judged it could not.
+    #[error("the server's certificate could not be checked")]
+    Unchecked,
 }
 
 impl fmt::Debug for dyn CertificateVerifier {

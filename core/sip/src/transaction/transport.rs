@@ -269,6 +269,9 @@ pub enum TlsFailure {
     /// Nobody this device trusts vouches for its certificate.
     #[error("the server's certificate is not signed by anybody this device trusts")]
     Untrusted,
+    /// This device could not find out whom to trust.
+    #[error("the server's certificate could not be checked")]
+    Unchecked,
     /// It refused the handshake, or does not speak TLS (of a version that is safe).
     #[error("no secure connection could be agreed on with the server")]
     Handshake,
