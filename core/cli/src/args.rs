@@ -40,6 +40,7 @@ Examples:
   tandem call sip:600@pbx.example.org --account sip:1001@pbx.example.org
   tandem answer --account sip:1001@pbx.example.org --after 2
   tandem answer --bind 192.0.2.7:5060          (no server: be called directly)
+  tandem call bob@example.org --encryption required      (no call, or one nobody can listen to)
   tandem history --limit 5";
 
 /// What to do.
@@ -99,7 +100,8 @@ pub struct AnswerArgs {
 #[derive(Args, Debug)]
 pub struct RunArgs {
     /// Steps once the call is up, separated by `;`: wait SECONDS, wait-played, wait-active, hold, resume,
-    /// mute, unmute, dtmf DIGITS, hangup, wait-end
+    /// mute, unmute, dtmf DIGITS, wait-phrase, verify (both read the same safety phrase), mismatch, hangup,
+    /// wait-end. In a terminal they can be typed while the call is up, too
     #[arg(long = "do", value_name = "STEPS", default_value = "wait-end")]
     pub script: Script,
     /// Keep a copy of everything sent and received, for Wireshark

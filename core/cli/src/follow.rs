@@ -5,13 +5,15 @@ use std::future::pending;
 use std::time::{Duration, Instant};
 
 use tandem_engine::phone::Audio;
-use tandem_engine::{CallState, Command, Engine, Event, EventStream};
+use tandem_engine::{
+    CallSnapshot, CallState, Command, Engine, Event, EventStream, SafetyPhrase, Trust,
+};
 use tandem_types::{CallId, EndReason};
 
 use crate::exit::Exit;
 use crate::report::Report;
-use crate::script::{Script, Step};
-use crate::{Failure, signals};
+use crate::script::{Script, ScriptError, Step};
+use crate::{Failure, keyboard, signals};
 
 /// How long a hold, a resume or a key may take before the script goes on without it.
 const STEP_LIMIT: Duration = Duration::from_secs(10);
@@ -59,6 +61,7 @@ enum Awaited {
     Held,
     Played,
     Keys(usize),
+    Phrase,
     End,
     Time,
 }
@@ -78,6 +81,9 @@ struct Progress<'a> {
     played: bool,
     /// State and microphone, as last reported.
     shown: Option<(&'static str, bool)>,
+    /// The safety phrase and what came of it, as last reported.
+    phrase: Option<SafetyPhrase>,
+    trust: Trust,
 }
 
 /// Follows a call to its end.
@@ -87,6 +93,7 @@ pub async fn follow(
     task: Follow,
     report: &Report,
 ) -> Result<End, Failure> {
+    keyboard::forget().await;
     let now = Instant::now();
     let mut progress = Progress {
         engine,
@@ -102,6 +109,8 @@ pub async fn follow(
         held: false,
         played: false,
         shown: None,
+        phrase: None,
+        trust: Trust::default(),
     };
     let mut stopping = false;
     loop {
@@ -127,6 +136,7 @@ pub async fn follow(
                 }
             }
             () = sleep => progress.time_passed().await?,
+            line = keyboard::line() => progress.typed(&line).await,
             () = signals::stop(), if !stopping => {
                 stopping = true;
                 progress.give_up().await;
@@ -144,6 +154,7 @@ impl Progress<'_> {
         }
         match event {
             Event::Call(call) if call.id == self.task.call => {
+                self.tell_protection(&call);
                 if let CallState::Ended(reason) = call.state {
                     return Some(reason);
                 }
@@ -178,6 +189,33 @@ impl Progress<'_> {
         };
         let shown = (call.state.token(), call.muted);
         self.shown.replace(shown) != Some(shown)
+    }
+
+    /// Says what there is to compare, and what came of it, when that is news.
+    fn tell_protection(&mut self, call: &CallSnapshot) {
+        if self.phrase != call.safety_phrase {
+            self.phrase = call.safety_phrase;
+            if let Some(phrase) = self.phrase {
+                self.report.phrase(&call.id, phrase);
+            }
+        }
+        if self.trust != call.trust {
+            self.trust = call.trust;
+            self.report.trust(&call.id, self.trust);
+        }
+    }
+
+    /// A line of the person at the terminal: steps beside those of the script, which waits for what it waited.
+    async fn typed(&mut self, line: &str) {
+        let steps = match line.parse() {
+            Ok(Script(steps)) => steps,
+            Err(error) => return self.report.note(&ScriptError::to_string(&error)),
+        };
+        let waits = (self.awaited, self.until);
+        for step in steps {
+            self.begin(step).await;
+        }
+        (self.awaited, self.until) = waits;
     }
 
     async fn time_passed(&mut self) -> Result<(), Failure> {
@@ -227,6 +265,7 @@ impl Progress<'_> {
                 Some(Awaited::Held) => self.held,
                 Some(Awaited::Played) => self.played,
                 Some(Awaited::Keys(left)) => left == 0,
+                Some(Awaited::Phrase) => self.phrase.is_some(),
                 Some(Awaited::End | Awaited::Time) => false,
             };
             if !reached {
@@ -271,6 +310,12 @@ impl Progress<'_> {
                     && self.try_command(Command::SendDtmf(digits)).await
                 {
                     self.wait(Awaited::Keys(count), Some(limit + STEP_LIMIT));
+                }
+            }
+            Step::WaitPhrase => self.wait(Awaited::Phrase, Some(limit)),
+            Step::Verify(matches) => {
+                if let Err(error) = self.engine.verify(&self.task.call, matches).await {
+                    self.report.note(&format!("not verified: {error}"));
                 }
             }
             Step::HangUp => {

@@ -6,14 +6,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use tandem_engine::{
-    CallRecord, FileSecrets, LogDirection, Reader, StoreError, UnixMillis, existing_store_key,
+    CallRecord, FileSecrets, LogDirection, Reader, StoreError, Trust, UnixMillis,
+    existing_store_key,
 };
-use tandem_types::MediaKind;
+use tandem_types::{Encryption, MediaKind};
 
 use crate::Failure;
 use crate::args::HistoryArgs;
 use crate::exit::Exit;
-use crate::report::{Report, quality};
+use crate::report::{Report, quality, trust_word};
 
 /// Prints the newest calls.
 pub fn show(data: &Path, args: &HistoryArgs, report: &Report) -> Result<(), Failure> {
@@ -73,8 +74,9 @@ fn object(call: &CallRecord) -> Value {
         "end_reason": call.end_reason.map(tandem_types::EndReason::token),
         "protocol": "sip",
         "media": media,
-        "encrypted": call.encryption != tandem_types::Encryption::None,
+        "encrypted": call.encryption != Encryption::None,
         "encryption": call.encryption.token(),
+        "trust": trust_word(call.trust),
         "quality": Value::Object(quality(&call.quality)),
     })
 }
@@ -95,9 +97,20 @@ fn line(call: &CallRecord) -> String {
     };
     let peer = call.peer.reveal().as_str();
     format!(
-        "{}  {arrow} {peer}  {length:>7}  {reason}",
-        local(call.started, TimeZone::system())
+        "{}  {arrow} {peer}  {length:>7}  {reason}{}",
+        local(call.started, TimeZone::system()),
+        protection(call.encryption, call.trust)
     )
+}
+
+/// What to say of a call's protection, behind everything else.
+const fn protection(encryption: Encryption, trust: Trust) -> &'static str {
+    match (encryption, trust) {
+        (Encryption::None, _) => "",
+        (_, Trust::Unverified) => "  (encrypted)",
+        (_, Trust::Verified) => "  (encrypted, verified)",
+        (_, Trust::Distrusted) => "  (encrypted, NOT with whom it seemed)",
+    }
 }
 
 const fn direction(call: &CallRecord) -> &'static str {

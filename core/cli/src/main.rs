@@ -8,6 +8,7 @@ mod call;
 mod exit;
 mod follow;
 mod history;
+mod keyboard;
 mod report;
 mod script;
 mod signals;
@@ -78,6 +79,7 @@ fn run(cli: &Cli, report: &Report) -> Result<(), Failure> {
     }
     let result = runtime.block_on(async {
         signals::listen();
+        keyboard::listen();
         match &cli.command {
             Command::Call(args) => call::run(config, args, report).await,
             Command::Answer(args) => answer::run(config, args, report).await,

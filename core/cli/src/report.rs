@@ -5,7 +5,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
-use tandem_engine::{AccountSnapshot, AccountState, CallSnapshot, CallState, Event};
+use tandem_engine::{
+    AccountSnapshot, AccountState, CallSnapshot, CallState, Event, SafetyPhrase, Trust,
+};
 use tandem_types::{CallId, CallQuality, Pii};
 
 use crate::exit::registration_token;
@@ -63,6 +65,22 @@ impl Report {
         };
         self.say("incoming", fields, &format!("{who} calls"));
         self.call(call);
+    }
+
+    /// There is something to read to each other.
+    pub fn phrase(&self, call: &CallId, phrase: SafetyPhrase) {
+        let words: Vec<&str> = phrase.words().collect();
+        let fields = json!({ "call": call.as_str(), "words": words });
+        let line =
+            format!("safety phrase: {phrase}   (say `verify` if the far end reads the same)");
+        self.say("safety-phrase", fields, &line);
+    }
+
+    /// The safety phrase was compared, or what was compared counts no more.
+    pub fn trust(&self, call: &CallId, trust: Trust) {
+        let word = trust_word(trust);
+        let fields = json!({ "call": call.as_str(), "trust": word });
+        self.say("trust", fields, &format!("far end {word}"));
     }
 
     /// A call of the last run was cut by a kill.
@@ -160,6 +178,7 @@ impl Report {
                     "quality": Value::Object(quality(&call.quality)),
                     "codec": call.codec,
                     "encryption": call.encryption.token(),
+                    "trust": trust_word(call.trust),
                 });
                 self.say("ended", fields, &format!("call ended: {reason}"));
             }
@@ -213,6 +232,15 @@ impl Report {
         // A reader that went away ends the report, not the call.
         let _ = writeln!(stdout, "{line}");
         let _ = stdout.flush();
+    }
+}
+
+/// The word for what came of comparing the safety phrase.
+pub const fn trust_word(trust: Trust) -> &'static str {
+    match trust {
+        Trust::Unverified => "unverified",
+        Trust::Verified => "verified",
+        Trust::Distrusted => "distrusted",
     }
 }
 

@@ -24,6 +24,10 @@ pub enum Step {
     Unmute,
     /// Press these keys.
     Dtmf(String),
+    /// Until there is a safety phrase to read.
+    WaitPhrase,
+    /// The two read it to each other: whether the words were the same.
+    Verify(bool),
     /// End the call.
     HangUp,
 }
@@ -37,7 +41,7 @@ pub struct Script(pub Vec<Step>);
 pub enum ScriptError {
     /// No such step.
     #[error(
-        "`{0}` is no step: use wait SECONDS, wait-played, wait-active, hold, resume, mute, unmute, dtmf DIGITS, hangup, wait-end"
+        "`{0}` is no step: use wait SECONDS, wait-played, wait-active, hold, resume, mute, unmute, dtmf DIGITS, wait-phrase, verify, mismatch, hangup, wait-end"
     )]
     Unknown(String),
     /// `wait` without a sensible time.
@@ -56,7 +60,16 @@ impl FromStr for Script {
             .split(';')
             .map(str::trim)
             .filter(|step| !step.is_empty());
-        steps.map(step).collect::<Result<_, _>>().map(Self)
+        let mut script = Vec::new();
+        for text in steps {
+            let step = step(text)?;
+            if let Step::Verify(_) = step {
+                // It comes a moment after the answer.
+                script.push(Step::WaitPhrase);
+            }
+            script.push(step);
+        }
+        Ok(Self(script))
     }
 }
 
@@ -73,6 +86,9 @@ fn step(text: &str) -> Result<Step, ScriptError> {
         ("resume", true) => Step::Resume,
         ("mute", true) => Step::Mute,
         ("unmute", true) => Step::Unmute,
+        ("wait-phrase", true) => Step::WaitPhrase,
+        ("verify", true) => Step::Verify(true),
+        ("mismatch", true) => Step::Verify(false),
         ("hangup", true) => Step::HangUp,
         _ => return Err(ScriptError::Unknown(text.to_owned())),
     })
@@ -97,7 +113,9 @@ mod tests {
 
     #[test]
     fn a_script_reads_as_it_is_typed() {
-        let script: Script = "wait 1.5; hold; resume ;dtmf 5#; hangup;".parse().unwrap();
+        let script: Script = "wait 1.5; hold; resume ;dtmf 5#; mismatch; hangup;"
+            .parse()
+            .unwrap();
         assert_eq!(
             script.0,
             [
@@ -105,6 +123,8 @@ mod tests {
                 Step::Hold,
                 Step::Resume,
                 Step::Dtmf("5#".into()),
+                Step::WaitPhrase,
+                Step::Verify(false),
                 Step::HangUp
             ]
         );

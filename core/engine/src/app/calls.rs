@@ -147,6 +147,20 @@ impl App {
         self.told(muted.await).await
     }
 
+    /// The two have read the call's safety phrase to each other: `matches` says whether the words were the same.
+    /// Its row in the history keeps it; may be said again.
+    ///
+    /// # Errors
+    /// No such call, or one without a phrase.
+    pub async fn verify(&self, call: &CallId, matches: bool) -> Result<(), AppError> {
+        let engine = self.engine().await?;
+        let verified = async {
+            engine.verify(call, matches).await?;
+            engine.settled().await
+        };
+        self.told(verified.await).await
+    }
+
     /// A call's last picture: as long as it is up, and a while after.
     pub fn call(&self, id: &CallId) -> Option<CallSnapshot> {
         self.hub.call(id)

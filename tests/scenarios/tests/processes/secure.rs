@@ -145,3 +145,56 @@ fn a_server_in_the_clear_is_not_met_half_way() {
     let heard = house.server.with(|registrar| registrar.heard().len());
     assert_eq!(heard, 0, "{}", bob.story());
 }
+
+#[test]
+fn what_the_two_read_to_each_other_stands_in_the_history() {
+    let house = House::new();
+    let encrypted = ["--encryption", "required"];
+    let mut bob = house.bob(
+        &[
+            &encrypted[..],
+            &["--count", "1", "--do", "mismatch; wait-end"],
+        ]
+        .concat(),
+    );
+    let alice = house.calls("alice", "bob").args(&encrypted);
+    let mut alice = alice.args(&["--do", "verify; wait-end"]).start();
+    talk(&mut alice, &mut bob);
+    let phrases = [&mut alice, &mut bob].map(|client| client.wait("safety-phrase", SOON));
+    let words = phrases[0]["words"].as_array().expect("words");
+    assert_eq!(words.len(), 6);
+    assert_eq!(phrases[0]["words"], phrases[1]["words"]);
+    assert_eq!(alice.wait("trust", SOON)["trust"], "verified");
+    assert_eq!(bob.wait("trust", SOON)["trust"], "distrusted");
+    alice.interrupt();
+    alice.end(SOON).expect(0, "local-hang-up");
+    bob.end(SOON).expect(0, "remote-hang-up");
+    for (user, trust) in [("alice", "verified"), ("bob", "distrusted")] {
+        let history = house.history(user).run(SOON);
+        let call = &history.calls()[0];
+        assert_eq!(call["encryption"], "dtls-srtp", "{call}");
+        assert_eq!(call["trust"], trust, "{call}");
+    }
+}
+
+#[test]
+fn a_call_in_the_clear_has_nothing_to_compare() {
+    let house = House::new();
+    let mut bob = house.bob(&["--count", "1"]);
+    let steps = ["--do", "wait-phrase; verify; hangup"];
+    let mut alice = house.calls("alice", "bob").args(&steps).start();
+    talk(&mut alice, &mut bob);
+    let note = alice.wait("note", Duration::from_secs(40));
+    assert!(
+        note["text"]
+            .as_str()
+            .is_some_and(|text| text.contains("nothing to compare")),
+        "{note}"
+    );
+    let alice = alice.end(SOON);
+    assert!(alice.all("safety-phrase").is_empty(), "{}", alice.story());
+    bob.end(SOON).expect(0, "remote-hang-up");
+    let history = house.history("alice").run(SOON);
+    assert_eq!(history.calls()[0]["encryption"], "none");
+    assert_eq!(history.calls()[0]["trust"], "unverified");
+}
