@@ -1,87 +1,17 @@
 //! Accounts.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tandem_engine::app::App;
-use tandem_engine::phone::SipAccount;
-use tandem_engine::{
-    AccountSnapshot, AccountState as EngineState, RegistrationFailure, TransportKind,
-};
-use tandem_types::{AccountId, Pii};
+use tandem_engine::{AccountSnapshot, AccountState as EngineState, RegistrationFailure};
+use tandem_types::AccountId;
 use tokio::sync::watch;
 
 use crate::error::AccountError;
+use crate::problems::TlsProblem;
 use crate::runtime;
 use crate::subscription::subscription;
-
-/// How to reach a server.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, uniffi::Enum)]
-pub enum Transport {
-    /// UDP.
-    #[default]
-    Udp,
-    /// TCP.
-    Tcp,
-}
-
-impl From<Transport> for TransportKind {
-    fn from(transport: Transport) -> Self {
-        match transport {
-            Transport::Udp => Self::Udp,
-            Transport::Tcp => Self::Tcp,
-        }
-    }
-}
-
-/// A SIP account, as a person fills it in.
-#[derive(Clone, uniffi::Record)]
-pub struct SipSettings {
-    /// Own address: `alice@example.org`, with or without `sip:`.
-    pub address: String,
-    /// Password; without one, a server that asks for it refuses.
-    #[uniffi(default = None)]
-    pub password: Option<String>,
-    /// `HOST` or `HOST:PORT` to sign in at; the server of the address if there is none.
-    #[uniffi(default = None)]
-    pub server: Option<String>,
-    /// Name to sign in with; the user part of the address if there is none.
-    #[uniffi(default = None)]
-    pub user: Option<String>,
-    /// Name shown to whom is called.
-    #[uniffi(default = None)]
-    pub display_name: Option<String>,
-    /// How to reach the server; UDP if nothing is said.
-    #[uniffi(default = None)]
-    pub transport: Option<Transport>,
-    /// `IP` or `IP:PORT` of this device to use; the one that leads to the server if there is none.
-    #[uniffi(default = None)]
-    pub local_address: Option<String>,
-}
-
-impl SipSettings {
-    pub(crate) fn into_account(self) -> Result<SipAccount, AccountError> {
-        let mut account = SipAccount::new(&self.address, self.password);
-        if let Some(server) = &self.server {
-            account = account.with_server(server)?;
-        }
-        account.user = self.user.map(Pii::new);
-        account.display_name = self.display_name.map(Pii::new);
-        account.transport = TransportKind::from(self.transport.unwrap_or_default()).into();
-        account.bind = self.local_address.as_deref().map(local).transpose()?;
-        Ok(account)
-    }
-}
-
-/// `IP` or `IP:PORT`.
-pub(crate) fn local(text: &str) -> Result<SocketAddr, AccountError> {
-    let with_port = text.parse::<SocketAddr>();
-    let any_port = || text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 0));
-    with_port
-        .or_else(|_| any_port())
-        .map_err(|_| AccountError::InvalidLocalAddress)
-}
 
 /// Why an account is not signed in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
@@ -95,6 +25,11 @@ pub enum SignInProblem {
     },
     /// The server cannot be reached, or does not answer.
     Unreachable,
+    /// The server cannot be spoken with securely, and nothing was said in the clear instead.
+    Insecure {
+        /// What is wrong with it.
+        problem: TlsProblem,
+    },
     /// The server is overloaded or broken for now.
     ServerFailed {
         /// The server's SIP status.
@@ -112,6 +47,9 @@ impl From<RegistrationFailure> for SignInProblem {
                 status: status.code(),
             },
             RegistrationFailure::Unreachable => Self::Unreachable,
+            RegistrationFailure::Insecure(failure) => Self::Insecure {
+                problem: failure.into(),
+            },
             RegistrationFailure::ServerError(status) => Self::ServerFailed {
                 status: status.code(),
             },

@@ -14,7 +14,9 @@ use tandem_types::CallId;
 use crate::error::CallError;
 use crate::runtime;
 use crate::subscription::subscription;
-use crate::words::{CallDirection, CallQuality, Encryption, EndReason, system_time};
+use crate::words::{
+    CallDirection, CallQuality, Encryption, EndReason, SafetyPhrase, Trust, system_time,
+};
 
 /// What a call is heard and spoken with.
 #[derive(Clone, Debug, PartialEq, uniffi::Enum)]
@@ -181,6 +183,11 @@ pub struct CallInfo {
     pub accepted: Option<SystemTime>,
     /// How its sound is protected.
     pub encryption: Encryption,
+    /// What the two can read to each other; `None` until the keys are agreed on, which is a moment after the
+    /// answer, and where it could prove nothing.
+    pub safety_phrase: Option<SafetyPhrase>,
+    /// What came of comparing it.
+    pub trust: Trust,
     /// The codec in use, once there is sound.
     pub codec: Option<String>,
     /// Whether the microphone is off.
@@ -204,6 +211,8 @@ impl From<CallSnapshot> for CallInfo {
             started: system_time(call.started),
             accepted: call.accepted.map(system_time),
             encryption: call.encryption.into(),
+            safety_phrase: call.safety_phrase.map(SafetyPhrase::from),
+            trust: call.trust.into(),
             codec: call.codec.map(str::to_owned),
             muted: call.muted,
             quality: call.quality.into(),
@@ -355,6 +364,16 @@ impl Call {
     pub async fn mute(&self, muted: bool) -> Result<(), CallError> {
         let (app, id) = (self.app.clone(), self.id.clone());
         runtime::run(async move { app.set_muted(&id, muted).await }).await
+    }
+
+    /// The two have read the safety phrase to each other: `matches` says whether the words were the same. The
+    /// history keeps it; it may be said again, as long as the call is up.
+    ///
+    /// # Errors
+    /// The call has no phrase, or is over.
+    pub async fn verify(&self, matches: bool) -> Result<(), CallError> {
+        let (app, id) = (self.app.clone(), self.id.clone());
+        runtime::run(async move { app.verify(&id, matches).await }).await
     }
 
     /// Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`; back when the last one was played. They are

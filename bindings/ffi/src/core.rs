@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use tandem_engine::EngineConfig;
 use tandem_engine::app::App;
+use tandem_engine::net::PlatformVerifier;
 use tandem_engine::phone::SipAccount;
 use tandem_types::CallId;
 use tokio::sync::oneshot;
 
-use crate::account::{
-    Account, AccountInfo, AccountListUpdates, CancelToken, SipSettings, Transport, cancelled, local,
-};
+use crate::account::{Account, AccountInfo, AccountListUpdates, CancelToken, cancelled};
 use crate::call::{AudioPath, Call, CallInfo, IncomingCalls};
-use crate::error::{AccountError, CallError, HistoryError, LifecycleError, Stage};
+use crate::error::{AccountError, CallError, HistoryError, LifecycleError};
 use crate::history::{HistoryPage, HistoryUpdates};
-use crate::platform::{SecretStore, Secrets};
+use crate::platform::{CertificateVerifier, Certificates, SecretStore, Secrets};
+use crate::problems::Stage;
 use crate::runtime;
+use crate::settings::{DirectSettings, SipSettings};
 
 /// What a core is told once.
 #[derive(Clone, Debug, uniffi::Record)]
@@ -57,14 +58,22 @@ pub struct TandemCore {
 impl TandemCore {
     /// Remembers what it is told: cheap; nothing is opened and nothing runs yet.
     ///
+    /// `certificates` says whom to trust; without one it is whom the system's files name on a desktop, and nobody on
+    /// a phone, where only the system's own verifier knows.
+    ///
     /// # Errors
     /// The process has no threads left for the core.
-    #[uniffi::constructor]
+    #[uniffi::constructor(default(certificates = None))]
     pub fn new(
         config: CoreConfig,
         secrets: Arc<dyn SecretStore>,
+        certificates: Option<Arc<dyn CertificateVerifier>>,
     ) -> Result<Arc<Self>, LifecycleError> {
-        let app = App::new(config.engine(secrets), runtime::handle()?);
+        let mut config = config.engine(secrets);
+        if let Some(own) = certificates {
+            config.certificates = Arc::new(PlatformVerifier::new(Certificates(own)));
+        }
+        let app = App::new(config, runtime::handle()?);
         Ok(Arc::new(Self { app: Arc::new(app) }))
     }
 
@@ -127,21 +136,12 @@ impl TandemCore {
         self.add(settings.into_account()?, cancel).await
     }
 
-    /// Adds an account without a server: it can be called at `local_address` (`IP` or `IP:PORT`), and calls
-    /// addresses directly.
+    /// Adds an account without a server: it can be called at its address, and calls addresses directly.
     ///
     /// # Errors
-    /// The address cannot be used.
-    pub async fn add_direct(
-        &self,
-        local_address: String,
-        transport: Transport,
-    ) -> Result<Arc<Account>, AccountError> {
-        let account = SipAccount::direct(
-            local(&local_address)?,
-            tandem_engine::TransportKind::from(transport),
-        );
-        self.add(account, None).await
+    /// The address, or a STUN or TURN server, cannot be used.
+    pub async fn add_direct(&self, settings: DirectSettings) -> Result<Arc<Account>, AccountError> {
+        self.add(settings.into_account()?, None).await
     }
 
     /// Every account.

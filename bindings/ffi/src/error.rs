@@ -5,195 +5,13 @@
 
 use std::io;
 
-use tandem_engine::app::{AppError, SoundError, Stage as AppStage};
+use tandem_engine::app::AppError;
 use tandem_engine::phone::{AccountError as PhoneAccountError, PhoneError};
-use tandem_engine::{CommandError, DeviceError, EngineError, RegistrationFailure, StoreError};
+use tandem_engine::{EngineError, RegistrationFailure};
 
-/// How far a core has come.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
-pub enum Stage {
-    /// Opened, not started.
-    New,
-    /// At work.
-    Running,
-    /// Asleep until it is resumed.
-    Suspended,
-    /// Shut down for good.
-    Ended,
-}
-
-impl From<AppStage> for Stage {
-    fn from(stage: AppStage) -> Self {
-        match stage {
-            AppStage::New => Self::New,
-            AppStage::Running => Self::Running,
-            AppStage::Suspended => Self::Suspended,
-            AppStage::Ended => Self::Ended,
-        }
-    }
-}
-
-impl Stage {
-    /// Fits after "the core".
-    const fn text(self) -> &'static str {
-        match self {
-            Self::New => "was not started",
-            Self::Running => "is running",
-            Self::Suspended => "is suspended",
-            Self::Ended => "has been shut down",
-        }
-    }
-}
-
-/// What is wrong with the data folder.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
-pub enum StorageProblem {
-    /// Another process, or another core, has it open.
-    InUse,
-    /// The key in the secret store is not the folder's.
-    WrongKey,
-    /// Part of it is lost.
-    Damaged,
-    /// A newer version of the app made it.
-    NewerVersion,
-    /// It cannot be made or written to.
-    NotWritable,
-    /// There is no room.
-    DiskFull,
-    /// The disk or the database failed.
-    Failed,
-}
-
-impl StorageProblem {
-    const fn text(self) -> &'static str {
-        match self {
-            Self::InUse => "the data folder is open elsewhere",
-            Self::WrongKey => "the stored key does not open the data folder",
-            Self::Damaged => "the data folder is damaged",
-            Self::NewerVersion => "a newer version made the data folder",
-            Self::NotWritable => "the data folder cannot be written to",
-            Self::DiskFull => "the disk is full",
-            Self::Failed => "the disk failed",
-        }
-    }
-}
-
-impl From<&StoreError> for StorageProblem {
-    fn from(error: &StoreError) -> Self {
-        match error {
-            StoreError::AlreadyOpen => Self::InUse,
-            StoreError::WrongKey => Self::WrongKey,
-            StoreError::NotAStore | StoreError::Damaged => Self::Damaged,
-            StoreError::NewerVersion { .. } => Self::NewerVersion,
-            StoreError::NotWritable | StoreError::Missing => Self::NotWritable,
-            StoreError::DiskFull => Self::DiskFull,
-            _ => Self::Failed,
-        }
-    }
-}
-
-/// What is wrong with the sound.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
-pub enum SoundProblem {
-    /// This build has no live sound.
-    NotBuilt,
-    /// There is no microphone.
-    NoMicrophone,
-    /// There is no loudspeaker.
-    NoLoudspeaker,
-    /// The person, or the system, does not allow it.
-    NotAllowed,
-    /// The device does not work.
-    Failed,
-    /// The file to be played cannot be.
-    FileNotPlayable,
-    /// The file to be recorded to cannot be written.
-    FileNotWritable,
-}
-
-impl SoundProblem {
-    const fn text(self) -> &'static str {
-        match self {
-            Self::NotBuilt => "this build has no live sound",
-            Self::NoMicrophone => "there is no microphone",
-            Self::NoLoudspeaker => "there is no loudspeaker",
-            Self::NotAllowed => "the microphone may not be used",
-            Self::Failed => "the sound device does not work",
-            Self::FileNotPlayable => "the sound file cannot be played",
-            Self::FileNotWritable => "the sound file cannot be written",
-        }
-    }
-}
-
-impl From<&SoundError> for SoundProblem {
-    fn from(error: &SoundError) -> Self {
-        match error {
-            SoundError::Device(device) => match device {
-                DeviceError::NotBuilt => Self::NotBuilt,
-                DeviceError::NoInput => Self::NoMicrophone,
-                DeviceError::NoOutput => Self::NoLoudspeaker,
-                DeviceError::NotAllowed => Self::NotAllowed,
-                _ => Self::Failed,
-            },
-            SoundError::Play(_) => Self::FileNotPlayable,
-            SoundError::Record(_) => Self::FileNotWritable,
-        }
-    }
-}
-
-/// Why a call cannot do that now.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
-pub enum Obstacle {
-    /// It does not ring here.
-    NotIncoming,
-    /// It was answered already.
-    AlreadyAnswered,
-    /// It was not answered yet.
-    NotAnswered,
-    /// This side holds it already.
-    AlreadyHeld,
-    /// This side does not hold it.
-    NotHeld,
-    /// The far end holds it.
-    OnHold,
-    /// The far end takes no keys, or too many of them wait already.
-    NoKeys,
-    /// No sound flows now.
-    NoMedia,
-    /// It is ending, or has ended.
-    Over,
-}
-
-impl Obstacle {
-    const fn text(self) -> &'static str {
-        match self {
-            Self::NotIncoming => "the call does not ring here",
-            Self::AlreadyAnswered => "the call was answered already",
-            Self::NotAnswered => "the call was not answered yet",
-            Self::AlreadyHeld => "the call is on hold already",
-            Self::NotHeld => "the call is not on hold",
-            Self::OnHold => "the far end holds the call",
-            Self::NoKeys => "the far end takes no keys now",
-            Self::NoMedia => "no sound flows in the call now",
-            Self::Over => "the call is over",
-        }
-    }
-}
-
-impl From<CommandError> for Obstacle {
-    fn from(error: CommandError) -> Self {
-        match error {
-            CommandError::NotIncoming => Self::NotIncoming,
-            CommandError::AlreadyAccepted => Self::AlreadyAnswered,
-            CommandError::NotAccepted => Self::NotAnswered,
-            CommandError::AlreadyHeld => Self::AlreadyHeld,
-            CommandError::NotHeld => Self::NotHeld,
-            CommandError::OnHold => Self::OnHold,
-            CommandError::NoMedia => Self::NoMedia,
-            CommandError::Ending | CommandError::Ended => Self::Over,
-        }
-    }
-}
+use crate::problems::{
+    IceServerProblem, Obstacle, SoundProblem, Stage, StorageProblem, TlsProblem,
+};
 
 /// Why a core cannot start, sleep or wake.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
@@ -238,6 +56,14 @@ pub enum AccountError {
     /// The local address is none, is taken, or not one of this device.
     #[error("the local address cannot be used")]
     InvalidLocalAddress,
+    /// A STUN or TURN server cannot be used as it is given.
+    #[error("STUN or TURN server {}: {}", .index.saturating_add(1), .problem.text())]
+    InvalidIceServer {
+        /// Its place in the list, from 0.
+        index: u32,
+        /// What is wrong with it.
+        problem: IceServerProblem,
+    },
     /// There is an account with this address already.
     #[error("there is an account with this address already")]
     Exists,
@@ -256,6 +82,12 @@ pub enum AccountError {
     /// The server could not be reached, or never answered.
     #[error("the server cannot be reached")]
     Unreachable,
+    /// The server cannot be spoken with securely, and nothing was said in the clear instead.
+    #[error("{}", .problem.text())]
+    Insecure {
+        /// What is wrong with it.
+        problem: TlsProblem,
+    },
     /// The server is overloaded or broken for now.
     #[error("the server failed ({status})")]
     ServerFailed {
@@ -408,6 +240,9 @@ impl From<RegistrationFailure> for AccountError {
                 status: status.code(),
             },
             RegistrationFailure::Unreachable => Self::Unreachable,
+            RegistrationFailure::Insecure(failure) => Self::Insecure {
+                problem: failure.into(),
+            },
             RegistrationFailure::ServerError(status) => Self::ServerFailed {
                 status: status.code(),
             },
@@ -423,6 +258,10 @@ impl From<PhoneAccountError> for AccountError {
         match error {
             PhoneAccountError::BadRegistrar => Self::InvalidServer,
             PhoneAccountError::Exists => Self::Exists,
+            PhoneAccountError::BadIceServer { index, why } => Self::InvalidIceServer {
+                index: u32::try_from(index).unwrap_or(u32::MAX),
+                problem: why.into(),
+            },
             // `BadAddress`, and what a later version finds wrong with one.
             _ => Self::InvalidAddress,
         }
@@ -450,6 +289,9 @@ impl From<AppError> for CallError {
                 PhoneError::BadTarget => Self::InvalidTarget,
                 PhoneError::NoKeys => Self::NotNow {
                     obstacle: Obstacle::NoKeys,
+                },
+                PhoneError::NoPhrase => Self::NotNow {
+                    obstacle: Obstacle::NoPhrase,
                 },
                 PhoneError::Command(error) => Self::NotNow {
                     obstacle: (*error).into(),

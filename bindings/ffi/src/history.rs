@@ -8,7 +8,7 @@ use tandem_engine::{CallRecord as Row, LogDirection, Page};
 use tandem_types::Pii;
 
 use crate::subscription::subscription;
-use crate::words::{CallDirection, CallQuality, Encryption, EndReason, system_time};
+use crate::words::{CallDirection, CallQuality, Encryption, EndReason, Trust, system_time};
 
 /// A call as the history shows it.
 #[derive(Clone, Debug, PartialEq, uniffi::Record)]
@@ -33,6 +33,8 @@ pub struct CallRecord {
     pub end_reason: Option<EndReason>,
     /// How its sound was protected.
     pub encryption: Encryption,
+    /// What came of comparing its safety phrase.
+    pub trust: Trust,
     /// How it sounded, as last reported.
     pub quality: CallQuality,
 }
@@ -55,6 +57,7 @@ impl From<Row> for CallRecord {
             ended: row.ended.map(system_time),
             end_reason: row.end_reason.map(EndReason::from),
             encryption: row.encryption.into(),
+            trust: row.trust.into(),
             quality: row.quality.into(),
         }
     }

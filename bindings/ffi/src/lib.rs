@@ -7,8 +7,9 @@
 //! |---|---|
 //! | `core` | [`TandemCore`]: open, start, suspend, resume, shut down; accounts, calls, history |
 //! | `account`, `call`, `history` | [`Account`], [`Call`] and the records a screen shows |
-//! | `platform` | what the app implements: [`SecretStore`], [`LogSink`] |
-//! | `error` | one small enum an area, and the table that fills them |
+//! | `settings` | an account as it is filled in: [`SipSettings`], [`DirectSettings`] |
+//! | `platform` | what the app implements: [`SecretStore`], [`CertificateVerifier`], [`LogSink`] |
+//! | `error`, `problems` | one small enum an area, and the table that fills them |
 //! | `subscription` | events, pulled: `next()` and `end()`, one object for each kind |
 //! | `runtime` | the one runtime |
 //!
@@ -41,25 +42,31 @@ mod core;
 mod error;
 mod history;
 mod platform;
+mod problems;
 mod runtime;
+mod settings;
 mod subscription;
 mod words;
 
 pub use account::{
     Account, AccountInfo, AccountListUpdate, AccountListUpdates, AccountState, AccountUpdate,
-    AccountUpdates, CancelToken, SignInProblem, SipSettings, Transport,
+    AccountUpdates, CancelToken, SignInProblem,
 };
 pub use call::{
     AudioPath, Call, CallEvent, CallEventUpdate, CallEvents, CallInfo, CallState, CallUpdate,
     CallUpdates, HoldState, IncomingCall, IncomingCalls, RejectReason,
 };
 pub use core::{CoreConfig, TandemCore};
-pub use error::{
-    AccountError, CallError, HistoryError, LifecycleError, Obstacle, SoundProblem, Stage,
-    StorageProblem,
-};
+pub use error::{AccountError, CallError, HistoryError, LifecycleError};
 pub use history::{CallRecord, HistoryChange, HistoryPage, HistoryUpdate, HistoryUpdates};
-pub use platform::{LogLevel, LogLine, LogSink, PlatformError, SecretStore, forward_log};
-pub use words::{CallDirection, CallQuality, Encryption, EndReason};
+pub use platform::{
+    CertificateError, CertificateVerifier, LogLevel, LogLine, LogSink, PlatformError, SecretStore,
+    forward_log,
+};
+pub use problems::{IceServerProblem, Obstacle, SoundProblem, Stage, StorageProblem, TlsProblem};
+pub use settings::{
+    DirectSettings, IceConfig, IceServer, MediaSecurity, RelayUse, SipSettings, Transport,
+};
+pub use words::{CallDirection, CallQuality, Encryption, EndReason, SafetyPhrase, Trust};
 
 uniffi::setup_scaffolding!();

@@ -7,6 +7,9 @@ use std::sync::Arc;
 
 use tandem_engine::SecretStore as EngineSecrets;
 use tandem_engine::app::{LogLevel as EngineLevel, LogLine as EngineLine, LogSink as EngineSink};
+use tandem_engine::net::{
+    CertificateError as EngineRefusal, CertificateVerifier as EngineVerifier,
+};
 
 /// How much of what foreign code says of its failure is kept: it may be a whole stack trace.
 const REASON_LIMIT: usize = 200;
@@ -72,6 +75,57 @@ fn plain(error: PlatformError) -> io::Error {
 impl std::fmt::Debug for dyn SecretStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SecretStore")
+    }
+}
+
+/// Why the app's verifier refuses a server's certificates.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error, uniffi::Error)]
+#[uniffi::export(Display)]
+pub enum CertificateError {
+    /// One is past its end or before its start.
+    #[error("the server's certificate is not valid at this time")]
+    Expired,
+    /// They are for another server.
+    #[error("the server's certificate is for another name")]
+    WrongName,
+    /// Nobody trusted vouches for them.
+    #[error("the server's certificate is not trusted")]
+    Untrusted,
+    /// They could not be checked. Whatever else the verifier throws counts as this.
+    #[error("the server's certificate could not be checked")]
+    Failed,
+}
+
+impl From<uniffi::UnexpectedUniFFICallbackError> for CertificateError {
+    fn from(_: uniffi::UnexpectedUniFFICallbackError) -> Self {
+        Self::Failed
+    }
+}
+
+/// Whom the system trusts: Android's trust manager, Apple's `SecTrust`. Asked on a thread that may block, after the
+/// server has shown that it holds the key of the first certificate, and before a byte of SIP is sent.
+#[uniffi::export(foreign)]
+pub trait CertificateVerifier: Send + Sync {
+    /// Judges whether somebody trusted vouches for `chain` (DER, the server's own certificate first) now. Whether the
+    /// first one is for `server`, a DNS name or IP address, the core sees for itself (RFC 5922).
+    ///
+    /// # Errors
+    /// Why it is refused.
+    fn verify(&self, server: String, chain: Vec<Vec<u8>>) -> Result<(), CertificateError>;
+}
+
+/// The app's verifier, as the engine asks it.
+pub(crate) struct Certificates(pub(crate) Arc<dyn CertificateVerifier>);
+
+impl EngineVerifier for Certificates {
+    fn verify(&self, server_name: &str, chain: &[Vec<u8>]) -> Result<(), EngineRefusal> {
+        let judged = self.0.verify(server_name.to_owned(), chain.to_vec());
+        judged.map_err(|refusal| match refusal {
+            CertificateError::Expired => EngineRefusal::Expired,
+            CertificateError::WrongName => EngineRefusal::WrongName,
+            CertificateError::Untrusted => EngineRefusal::Untrusted,
+            CertificateError::Failed => EngineRefusal::Unchecked,
+        })
     }
 }
 

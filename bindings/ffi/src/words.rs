@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use tandem_engine::UnixMillis;
+use tandem_engine::{SafetyPhrase as Phrase, Trust as EngineTrust, UnixMillis};
 use tandem_types as core;
 
 /// Who called whom.
@@ -32,6 +32,48 @@ impl From<core::Encryption> for Encryption {
             core::Encryption::DtlsSrtp => Self::DtlsSrtp,
             // What this version has no word for promises nothing.
             _ => Self::None,
+        }
+    }
+}
+
+/// What two people read to each other to know that nobody sits between their phones.
+///
+/// Both phones show the same words, unless somebody does. The app asks both to compare them by voice, and tells
+/// `Call.verify` what they said.
+#[derive(Clone, Debug, Eq, PartialEq, uniffi::Record)]
+pub struct SafetyPhrase {
+    /// Six English words, in the order to be read.
+    pub words: Vec<String>,
+    /// What stands behind each word, 0–255: for an app that brings 256 words of another language.
+    pub numbers: Vec<u32>,
+}
+
+impl From<Phrase> for SafetyPhrase {
+    fn from(phrase: Phrase) -> Self {
+        Self {
+            words: phrase.words().map(str::to_owned).collect(),
+            numbers: phrase.bytes().into_iter().map(u32::from).collect(),
+        }
+    }
+}
+
+/// What came of comparing the safety phrase.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, uniffi::Enum)]
+pub enum Trust {
+    /// Nobody compared it, or there was none.
+    Unverified,
+    /// The two read the same words.
+    Verified,
+    /// They did not: somebody sits between them.
+    Distrusted,
+}
+
+impl From<EngineTrust> for Trust {
+    fn from(trust: EngineTrust) -> Self {
+        match trust {
+            EngineTrust::Unverified => Self::Unverified,
+            EngineTrust::Verified => Self::Verified,
+            EngineTrust::Distrusted => Self::Distrusted,
         }
     }
 }

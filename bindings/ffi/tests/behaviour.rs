@@ -15,9 +15,10 @@ use std::time::Duration;
 use tandem_ffi::{
     Account, AccountError, AccountState, AccountUpdate, AudioPath, Call, CallError, CallEvent,
     CallEventUpdate, CallInfo, CallState, CallUpdate, CallUpdates, CancelToken, CoreConfig,
-    EndReason, HistoryChange, HistoryError, HistoryUpdate, IncomingCall, LifecycleError, Obstacle,
-    PlatformError, RejectReason, SecretStore, SipSettings, SoundProblem, Stage, StorageProblem,
-    TandemCore, Transport,
+    DirectSettings, Encryption, EndReason, HistoryChange, HistoryError, HistoryUpdate, IceConfig,
+    IceServer, IceServerProblem, IncomingCall, LifecycleError, MediaSecurity, Obstacle,
+    PlatformError, RejectReason, RelayUse, SafetyPhrase, SecretStore, SipSettings, SoundProblem,
+    Stage, StorageProblem, TandemCore, Trust,
 };
 
 /// Secrets in memory, which notes where it was called.
@@ -73,6 +74,16 @@ fn config(folder: &tempfile::TempDir) -> CoreConfig {
     }
 }
 
+/// A direct account there.
+fn direct(local_address: &str) -> DirectSettings {
+    DirectSettings {
+        local_address: local_address.into(),
+        transport: None,
+        media_security: None,
+        ice: None,
+    }
+}
+
 impl Phone {
     async fn new() -> Self {
         Self::with_backlog(None).await
@@ -84,9 +95,9 @@ impl Phone {
             event_backlog,
             ..config(&folder)
         };
-        let core = TandemCore::new(config, Arc::new(Secrets::default())).unwrap();
+        let core = TandemCore::new(config, Arc::new(Secrets::default()), None).unwrap();
         core.start().await.unwrap();
-        let added = core.add_direct("127.0.0.1".into(), Transport::Udp).await;
+        let added = core.add_direct(direct("127.0.0.1")).await;
         Self {
             core,
             account: added.unwrap(),
@@ -265,9 +276,9 @@ async fn what_cannot_be_done_says_why() {
     call.hang_up().await.unwrap();
     ends(&call.updates()).await;
     assert_eq!(call.hang_up().await, Err(CallError::Unknown));
-    let twice = alice.core.add_direct("127.0.0.1".into(), Transport::Udp);
+    let twice = alice.core.add_direct(direct("127.0.0.1"));
     assert_eq!(twice.await.err(), Some(AccountError::Exists));
-    let nowhere = alice.core.add_direct("here".into(), Transport::Udp).await;
+    let nowhere = alice.core.add_direct(direct("here")).await;
     assert_eq!(nowhere.err(), Some(AccountError::InvalidLocalAddress));
 }
 
@@ -320,7 +331,7 @@ async fn a_core_goes_through_its_stages_and_says_when_it_is_not_at_work() {
     let stage = Stage::Suspended;
     assert_eq!(asleep, Err(HistoryError::NotRunning { stage }));
     // The folder is free: the system may freeze the process.
-    let other = TandemCore::new(config(&alice.folder), Arc::new(Secrets::default())).unwrap();
+    let other = TandemCore::new(config(&alice.folder), Arc::new(Secrets::default()), None).unwrap();
     let wrong_key = other.start().await.err();
     let problem = StorageProblem::WrongKey;
     assert_eq!(wrong_key, Some(LifecycleError::Storage { problem }));
@@ -358,9 +369,9 @@ async fn a_core_goes_through_its_stages_and_says_when_it_is_not_at_work() {
 async fn one_core_at_a_time_has_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let secrets = Arc::new(Secrets::default());
-    let first = TandemCore::new(config(&folder), secrets.clone()).unwrap();
+    let first = TandemCore::new(config(&folder), secrets.clone(), None).unwrap();
     first.start().await.unwrap();
-    let second = TandemCore::new(config(&folder), secrets.clone()).unwrap();
+    let second = TandemCore::new(config(&folder), secrets.clone(), None).unwrap();
     let problem = StorageProblem::InUse;
     let refused = second.start().await;
     assert_eq!(refused, Err(LifecycleError::Storage { problem }));
@@ -378,7 +389,7 @@ async fn a_core_comes_back_at_its_own_port() {
     alice.account.remove().await.unwrap();
     assert_eq!(alice.account.info(), None);
     assert_eq!(alice.account.remove().await, Err(AccountError::Unknown));
-    let account = alice.core.add_direct(at.into(), Transport::Udp).await;
+    let account = alice.core.add_direct(direct(at)).await;
     let account = account.unwrap();
     for _ in 0..50 {
         alice.core.suspend().await.unwrap();
@@ -405,7 +416,7 @@ async fn a_secret_store_that_fails_is_an_error_with_its_reason() {
         broken: true,
         ..Secrets::default()
     };
-    let core = TandemCore::new(config(&folder), Arc::new(secrets)).unwrap();
+    let core = TandemCore::new(config(&folder), Arc::new(secrets), None).unwrap();
     let Err(LifecycleError::Secrets { reason }) = core.start().await else {
         panic!("started");
     };
@@ -429,6 +440,8 @@ async fn an_account_nobody_waits_for_any_more_is_gone() {
         display_name: None,
         transport: None,
         local_address: None,
+        media_security: None,
+        ice: None,
     };
     let token = CancelToken::new();
     let adding = alice.core.add_sip(settings(), Some(token.clone()));
@@ -472,7 +485,8 @@ async fn a_call_nobody_waits_for_any_more_is_hung_up() {
     let no_more = async {
         loop {
             let page = alice.core.history_page(None, 1).await.unwrap();
-            let over = page.calls.first().is_some_and(|call| call.ended.is_some());
+            // It may have been given up before it was placed.
+            let over = page.calls.first().is_none_or(|call| call.ended.is_some());
             if over && alice.core.calls().is_empty() && bob.core.calls().is_empty() {
                 break;
             }
@@ -504,4 +518,82 @@ async fn a_fault_ends_its_call_and_nothing_else() {
     let again = bob.calls(&alice).await;
     alice.rings().await.answer(AudioPath::Silent).await.unwrap();
     is_active(&again.updates()).await;
+}
+
+/// The call's picture once it has a phrase, as a reader is told of it.
+async fn phrase(call: &Call) -> (SafetyPhrase, CallInfo) {
+    let updates = call.updates();
+    loop {
+        if let CallUpdate::State { call } = updates.next().await.unwrap()
+            && let Some(phrase) = call.safety_phrase.clone()
+        {
+            return (phrase, call);
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_people_compare_a_phrase_and_the_history_keeps_what_came_of_it() {
+    let (alice, bob) = (Phone::new().await, Phone::new().await);
+    for phone in [&alice, &bob] {
+        phone.account.remove().await.unwrap();
+    }
+    let settings = |security| DirectSettings {
+        media_security: Some(security),
+        ..direct("127.0.0.1")
+    };
+    let here = alice.core.add_direct(settings(MediaSecurity::Required));
+    let there = bob.core.add_direct(settings(MediaSecurity::PlainAllowed));
+    let (_, there) = (here.await.unwrap(), there.await.unwrap());
+    let target = there.info().unwrap().address;
+    let call = alice.core.place_call(target, AudioPath::Silent, None, None);
+    let call = call.await.unwrap();
+    let ringing = bob.rings().await;
+    let early = CallError::NotNow {
+        obstacle: Obstacle::NoPhrase,
+    };
+    assert_eq!(call.verify(true).await, Err(early));
+    ringing.answer(AudioPath::Silent).await.unwrap();
+    let ((words, near), (same, far)) = (phrase(&call).await, phrase(&ringing).await);
+    assert_eq!(words, same);
+    assert_eq!((words.words.len(), words.numbers.len()), (6, 6));
+    assert_eq!(near.encryption, Encryption::DtlsSrtp);
+    assert_eq!(
+        (near.trust, far.trust),
+        (Trust::Unverified, Trust::Unverified)
+    );
+    call.verify(true).await.unwrap();
+    assert_eq!(call.info().unwrap().trust, Trust::Verified);
+    call.hang_up().await.unwrap();
+    ends(&ringing.updates()).await;
+    for (phone, trust) in [(&alice, Trust::Verified), (&bob, Trust::Unverified)] {
+        let page = phone.core.history_page(None, 1).await.unwrap();
+        let row = &page.calls[0];
+        assert_eq!((row.encryption, row.trust), (Encryption::DtlsSrtp, trust));
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_used_is_named() {
+    let alice = Phone::new().await;
+    let server = |url: &str| IceServer {
+        url: url.into(),
+        username: None,
+        password: None,
+    };
+    let settings = DirectSettings {
+        ice: Some(IceConfig {
+            servers: vec![server("stun:127.0.0.1"), server("turn:127.0.0.1")],
+            relay: RelayUse::Always,
+        }),
+        ..direct("127.0.0.1")
+    };
+    let problem = IceServerProblem::Credentials;
+    let refused = alice.core.add_direct(settings).await.err();
+    let expected = AccountError::InvalidIceServer { index: 1, problem };
+    assert_eq!(refused.as_ref(), Some(&expected));
+    assert_eq!(
+        expected.to_string(),
+        "STUN or TURN server 2: it needs a username and a password of 508 bytes at most"
+    );
 }

@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tandem_ffi::{
-    AudioPath, CallState, CallUpdate, CoreConfig, IncomingCall, LogLevel, LogLine, LogSink,
-    PlatformError, SecretStore, SipSettings, TandemCore, Transport, forward_log,
+    AudioPath, CallState, CallUpdate, CoreConfig, DirectSettings, IncomingCall, LogLevel, LogLine,
+    LogSink, PlatformError, SecretStore, SipSettings, TandemCore, Transport, forward_log,
 };
 
 #[derive(Default)]
@@ -53,7 +53,7 @@ async fn core(folder: &tempfile::TempDir) -> Arc<TandemCore> {
         max_calls: None,
         event_backlog: None,
     };
-    let core = TandemCore::new(config, Arc::new(Secrets::default())).unwrap();
+    let core = TandemCore::new(config, Arc::new(Secrets::default()), None).unwrap();
     core.start().await.unwrap();
     core
 }
@@ -65,7 +65,7 @@ async fn nobody_is_named_in_the_log_of_a_call() {
     let folders = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (alice, bob) = (core(&folders.0).await, core(&folders.1).await);
     let here = |core: Arc<TandemCore>| async move {
-        let added = core.add_direct("127.0.0.1".into(), Transport::Udp).await;
+        let added = core.add_direct(direct("127.0.0.1")).await;
         added.unwrap().info().unwrap().address
     };
     let (_, bobs) = (here(alice.clone()).await, here(bob.clone()).await);
@@ -95,6 +95,8 @@ async fn nobody_is_named_in_the_log_of_a_call() {
         display_name: Some("Carol Singer".into()),
         transport: Some(Transport::Tcp),
         local_address: None,
+        media_security: None,
+        ice: None,
     };
     assert!(alice.add_sip(settings, None).await.is_err());
     let target = format!("sip:dave@{server}");
@@ -131,5 +133,15 @@ async fn nobody_is_named_in_the_log_of_a_call() {
         for secret in secrets {
             assert!(!line.message.contains(secret), "{secret}: {line:?}");
         }
+    }
+}
+
+/// A direct account there.
+fn direct(local_address: &str) -> DirectSettings {
+    DirectSettings {
+        local_address: local_address.into(),
+        transport: None,
+        media_security: None,
+        ice: None,
     }
 }

@@ -20,6 +20,7 @@ import org.tandem.EndReason
 import org.tandem.HoldState
 import org.tandem.Obstacle
 import org.tandem.RejectReason
+import org.tandem.SipSettings
 
 class CallTest {
     @Test
@@ -51,8 +52,8 @@ class CallTest {
         val registrar = registrar("alice" to "apple pie", "bob" to "blueberry")
         val (alice, bob) = newPhone() to newPhone()
         val domain = Registrar.DOMAIN
-        alice.account = alice.tandem.accounts.addSip("sip:alice@$domain", "apple pie", server = registrar.address)
-        bob.account = bob.tandem.accounts.addSip("sip:bob@$domain", "blueberry", server = registrar.address)
+        alice.account = alice.tandem.accounts.addSip("sip:alice@$domain", "apple pie", SipSettings(server = registrar.address))
+        bob.account = bob.tandem.accounts.addSip("sip:bob@$domain", "blueberry", SipSettings(server = registrar.address))
         val online = bob.account?.state?.value
         assertTrue(online is AccountState.Online && online.expires > Duration.ZERO, "$online")
         assertEquals(listOf(bob.account?.info), bob.tandem.accounts.all.value)

@@ -25,6 +25,7 @@ import org.tandem.AudioPath
 import org.tandem.Core
 import org.tandem.DesktopPlatform
 import org.tandem.EndReason
+import org.tandem.SipSettings
 import org.tandem.ffi.AccountListUpdates
 import org.tandem.ffi.CoreConfig
 import org.tandem.ffi.TandemCore
@@ -35,7 +36,7 @@ class CancelTest {
         val alice = newPhone()
         StatusServer(status = null).use { silent ->
             val job = launch(Dispatchers.Default) {
-                alice.tandem.accounts.addSip("alice@example.org", "password", server = silent.address)
+                alice.tandem.accounts.addSip("alice@example.org", "password", SipSettings(server = silent.address))
             }
             eventually("it tries") { silent.requests > 0 }
             assertEquals(1, alice.tandem.accounts.all.value.size)
@@ -44,7 +45,7 @@ class CancelTest {
         }
         // Nothing of it is left: the same address can be added at once.
         StatusServer(404).use { server ->
-            thrown<AccountException> { alice.tandem.accounts.addSip("alice@example.org", server = server.address) }
+            thrown<AccountException> { alice.tandem.accounts.addSip("alice@example.org", settings = SipSettings(server = server.address)) }
         }
     }
 

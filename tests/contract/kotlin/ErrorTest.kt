@@ -11,12 +11,15 @@ import org.tandem.AudioPath
 import org.tandem.CallException
 import org.tandem.DesktopPlatform
 import org.tandem.HistoryException
+import org.tandem.IceServerProblem
 import org.tandem.LifecycleException
 import org.tandem.Obstacle
+import org.tandem.SipSettings
 import org.tandem.SoundProblem
 import org.tandem.Stage
 import org.tandem.StorageProblem
 import org.tandem.Tandem
+import org.tandem.TlsProblem
 import org.tandem.ffi.InternalException
 import org.tandem.translated
 import org.tandem.ffi.AccountException as FfiAccount
@@ -40,12 +43,12 @@ class ErrorTest {
         val registrar = registrar("alice" to "apple pie")
         val alice = newPhone()
         val problem = thrown<AccountException.NotAuthorised> {
-            alice.tandem.accounts.addSip("alice@${Registrar.DOMAIN}", "cherry cake", server = registrar.address)
+            alice.tandem.accounts.addSip("alice@${Registrar.DOMAIN}", "cherry cake", SipSettings(server = registrar.address))
         }
         assertEquals("the name or password was not accepted", problem.message)
         assertTrue("cherry" !in problem.stackTraceToString() && "alice" !in problem.stackTraceToString())
         assertEquals(emptyList<Any>(), alice.tandem.accounts.all.value)
-        alice.tandem.accounts.addSip("alice@${Registrar.DOMAIN}", "apple pie", server = registrar.address)
+        alice.tandem.accounts.addSip("alice@${Registrar.DOMAIN}", "apple pie", SipSettings(server = registrar.address))
     }
 
     /** Every case of every error says something a person can read, and is of its area's class. */
@@ -53,6 +56,7 @@ class ErrorTest {
     fun error_texts() {
         val account = listOf(
             FfiAccount.InvalidAddress(), FfiAccount.InvalidServer(), FfiAccount.InvalidLocalAddress(), FfiAccount.Exists(),
+            FfiAccount.InvalidIceServer(0u, IceServerProblem.HOST), FfiAccount.Insecure(TlsProblem.EXPIRED),
             FfiAccount.Unknown(), FfiAccount.NotAuthorised(), FfiAccount.Refused(603u), FfiAccount.Unreachable(),
             FfiAccount.ServerFailed(503u), FfiAccount.Cancelled(), FfiAccount.NotRunning(Stage.SUSPENDED),
             FfiAccount.Storage(StorageProblem.DISK_FULL), FfiAccount.Internal(),
@@ -75,7 +79,7 @@ class ErrorTest {
             assertEquals(error.javaClass.simpleName, told.javaClass.simpleName)
             assertEquals(error.javaClass.enclosingClass.simpleName, told.javaClass.enclosingClass.simpleName)
             val text = told.message.orEmpty()
-            assertTrue(" " in text && text.first().isLowerCase() && "=" !in text && "Exception" !in text, text)
+            assertTrue(" " in text && (text.first().isLowerCase() || text.startsWith("STUN")) && "=" !in text && "Exception" !in text, text)
         }
         assertEquals("the server refused the account (603)", FfiAccount.Refused(603u).translated(Area.CALL).message)
         assertTrue(InternalException("anything").translated(Area.HISTORY) is HistoryException.Internal)
@@ -89,16 +93,16 @@ class ErrorTest {
 
         StatusServer(603).use { server ->
             val refused = thrown<AccountException.Refused> {
-                tandem.accounts.addSip("a@example.org", server = server.address)
+                tandem.accounts.addSip("a@example.org", settings = SipSettings(server = server.address))
             }
             assertEquals(603, refused.status)
             assertTrue("603" in refused.message.orEmpty(), refused.message)
         }
         for (nobody in listOf("no address", "nobody", "")) {
-            thrown<AccountException.InvalidAddress> { tandem.accounts.addSip(nobody, server = "127.0.0.1") }
+            thrown<AccountException.InvalidAddress> { tandem.accounts.addSip(nobody, settings = SipSettings(server = "127.0.0.1")) }
             thrown<AccountException.InvalidAddress> { tandem.accounts.addSip(nobody) }
         }
-        thrown<AccountException.InvalidServer> { tandem.accounts.addSip("a@example.org", server = "not a host") }
+        thrown<AccountException.InvalidServer> { tandem.accounts.addSip("a@example.org", settings = SipSettings(server = "not a host")) }
         thrown<AccountException.InvalidLocalAddress> { tandem.accounts.addDirect("here") }
         thrown<AccountException.Exists> { tandem.accounts.addDirect("127.0.0.1") }
 

@@ -20,6 +20,7 @@ import org.tandem.DesktopPlatform
 import org.tandem.EndReason
 import org.tandem.HistoryException
 import org.tandem.LifecycleException
+import org.tandem.SipSettings
 import org.tandem.Stage
 import org.tandem.Tandem
 import org.tandem.TandemException
@@ -120,7 +121,7 @@ class LifecycleTest {
             for (stage in listOf(Stage.SUSPENDED, Stage.ENDED)) {
                 val adding = async(Dispatchers.Default) {
                     thrown<AccountException.NotRunning> {
-                        alice.tandem.accounts.addSip("alice@example.org", "password", server = silent.address)
+                        alice.tandem.accounts.addSip("alice@example.org", "password", SipSettings(server = silent.address))
                     }
                 }
                 eventually("it tries") { alice.tandem.accounts.all.value.isNotEmpty() }

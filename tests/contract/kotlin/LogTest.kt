@@ -8,6 +8,7 @@ import org.junit.jupiter.api.Test
 import org.tandem.AccountException
 import org.tandem.LogLevel
 import org.tandem.LogLine
+import org.tandem.SipSettings
 import org.tandem.Tandem
 
 class LogTest {
@@ -28,15 +29,15 @@ class LogTest {
         val lines = logged(LogLevel.TRACE) {
             val (caller, callee) = newPhone() to newPhone()
             val server = registrar.address
-            caller.account = caller.tandem.accounts.addSip("wilhelmina@$domain", "aardvark", server, displayName = "Minna")
-            callee.account = callee.tandem.accounts.addSip("ferdinand@$domain", "blueberry", server)
+            caller.account = caller.tandem.accounts.addSip("wilhelmina@$domain", "aardvark", SipSettings(server, displayName = "Minna"))
+            callee.account = callee.tandem.accounts.addSip("ferdinand@$domain", "blueberry", SipSettings(server))
             val talk = talk(caller, callee)
             talk.from.sendDtmf("97531")
             talk.from.hold()
             delay(1_200)
             talk.from.hangUp()
             talk.to.endReason()
-            thrown<AccountException> { caller.tandem.accounts.addSip("nobody@$domain", "capybara", server) }
+            thrown<AccountException> { caller.tandem.accounts.addSip("nobody@$domain", "capybara", SipSettings(server)) }
             caller.tandem.shutdown()
             callee.tandem.shutdown()
         }

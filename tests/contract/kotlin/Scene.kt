@@ -14,10 +14,13 @@ import org.tandem.Account
 import org.tandem.AudioPath
 import org.tandem.Call
 import org.tandem.CallState
+import org.tandem.CertificateVerifier
 import org.tandem.DesktopPlatform
 import org.tandem.EndReason
+import org.tandem.MediaSecurity
 import org.tandem.Options
 import org.tandem.Tandem
+import org.tandem.TrustManagerVerifier
 
 /** One contract test: it comes to its end soon, and leaves no phone running. */
 fun contract(body: suspend Scene.() -> Unit): Unit = runBlocking {
@@ -35,9 +38,12 @@ class Scene(scope: CoroutineScope) : CoroutineScope by scope {
     val registrars = mutableListOf<Registrar>()
 
     /** A phone that is at work, without an account. */
-    suspend fun newPhone(options: Options = Options()): Phone {
+    suspend fun newPhone(
+        options: Options = Options(),
+        certificates: CertificateVerifier = TrustManagerVerifier(),
+    ): Phone {
         val folder = newFolder("phone")
-        val platform = DesktopPlatform(File(folder, "secrets"), AudioPath.Silent)
+        val platform = DesktopPlatform(File(folder, "secrets"), AudioPath.Silent, certificates)
         val phone = Phone(Tandem.open(folder, platform, options), folder)
         phones += phone
         phone.tandem.start()
@@ -48,7 +54,13 @@ class Scene(scope: CoroutineScope) : CoroutineScope by scope {
     suspend fun directPhone(options: Options = Options()): Phone =
         newPhone(options).also { it.account = it.tandem.accounts.addDirect("127.0.0.1") }
 
-    fun registrar(vararg users: Pair<String, String>) = Registrar(users.toMap()).also { registrars += it }
+    /** A phone that can be called directly, and takes no call that is not encrypted. */
+    suspend fun securePhone(): Phone = newPhone().also {
+        it.account = it.tandem.accounts.addDirect("127.0.0.1", mediaSecurity = MediaSecurity.REQUIRED)
+    }
+
+    fun registrar(vararg users: Pair<String, String>, tls: Registrar.Tls? = null) =
+        Registrar(users.toMap(), tls).also { registrars += it }
 
     /** Two phones without a server between them, in a call. */
     suspend fun talking(options: Options = Options()): Talk {

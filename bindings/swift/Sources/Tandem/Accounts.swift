@@ -24,20 +24,13 @@ public struct Accounts: Sendable {
     /// - Parameters:
     ///   - address: `sip:alice@example.org`, with or without `sip:`.
     ///   - password: Without one, a server that asks for it refuses.
-    ///   - server: `HOST` or `HOST:PORT`; that of the address if nil.
-    ///   - user: Name to sign in with; that of the address if nil.
-    ///   - displayName: Name shown to whom is called.
-    ///   - transport: How to reach the server; UDP if nil.
-    ///   - localAddress: `IP` or `IP:PORT` of this device; the one that leads to the server if nil.
+    ///   - settings: What else there is to say.
     /// - Throws: `AccountError`, or `CancellationError`.
     @discardableResult
     public func addSIP(
-        _ address: String, password: String? = nil, server: String? = nil, user: String? = nil,
-        displayName: String? = nil, transport: Transport? = nil, localAddress: String? = nil
+        _ address: String, password: String? = nil, settings: SIPSettings = SIPSettings()
     ) async throws -> Account {
-        let settings = SipSettings(
-            address: address, password: password, server: server, user: user,
-            displayName: displayName, transport: transport, localAddress: localAddress)
+        let settings = settings.core(address, password)
         let token = CancelToken()
         return try await withTaskCancellationHandler {
             do {
@@ -52,13 +45,21 @@ public struct Accounts: Sendable {
 
     /// An account without a server: it can be called at its own address by whoever reaches this device.
     ///
-    /// - Parameter localAddress: `IP` or `IP:PORT` of this device.
+    /// - Parameters:
+    ///   - localAddress: `IP` or `IP:PORT` of this device.
+    ///   - transport: How to call others.
+    ///   - mediaSecurity: What to ask of the protection of its calls' sound.
+    ///   - ice: STUN and TURN servers.
     /// - Throws: `AccountError`
     @discardableResult
     public func addDirect(
-        localAddress: String, transport: Transport = .udp
+        localAddress: String, transport: Transport = .automatic,
+        mediaSecurity: MediaSecurity = .plainAllowed, ice: ICEConfig = ICEConfig()
     ) async throws -> Account {
-        Account(try await core.addDirect(localAddress: localAddress, transport: transport))
+        let settings = DirectSettings(
+            localAddress: localAddress, transport: transport, mediaSecurity: mediaSecurity,
+            ice: ice.core)
+        return Account(try await core.addDirect(settings: settings))
     }
 }
 

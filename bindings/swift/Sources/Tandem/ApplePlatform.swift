@@ -3,17 +3,39 @@
     import Security
     import TandemFFI
 
-    /// iOS and macOS: secrets are in the keychain, on this device only.
+    /// iOS and macOS: secrets are in the keychain, on this device only, and whom the system trusts is trusted.
     ///
     /// They can be read from the first unlock after a start on, because calls come in while the screen is locked.
     public struct ApplePlatform: Platform {
         public let secrets: any SecretStore
+        public let certificates: (any CertificateVerifier)? = SystemTrust()
 
         /// - Parameters:
         ///   - service: Under which the keychain files them; one for each data folder.
         ///   - accessGroup: A keychain access group shared with the app's extensions; the app's own if nil.
         public init(service: String = "org.tandem", accessGroup: String? = nil) {
             secrets = Keychain(service: service, accessGroup: accessGroup)
+        }
+    }
+
+    /// Whom the system trusts, with the authorities that the person or a profile added.
+    private final class SystemTrust: CertificateVerifier {
+        func verify(server: String, chain: [Data]) throws {
+            let certificates = chain.compactMap { SecCertificateCreateWithData(nil, $0 as CFData) }
+            guard certificates.count == chain.count else { throw CertificateError.Untrusted }
+            // Without a name: the core compares it, by the rules of SIP and not those of web pages.
+            let policy = SecPolicyCreateSSL(true, nil)
+            var made: SecTrust?
+            let status = SecTrustCreateWithCertificates(certificates as CFArray, policy, &made)
+            guard status == errSecSuccess, let trust = made else { throw CertificateError.Failed }
+            var problem: CFError?
+            if SecTrustEvaluateWithError(trust, &problem) { return }
+            switch problem.map({ OSStatus(truncatingIfNeeded: CFErrorGetCode($0)) }) {
+            case errSecCertificateExpired, errSecCertificateNotValidYet:
+                throw CertificateError.Expired
+            default:
+                throw CertificateError.Untrusted
+            }
         }
     }
 

@@ -20,6 +20,12 @@ public final class Call: Sendable, Identifiable {
         Updates(repeats: { $0 == $1 }) { [inner] in inner.updates().states }
     }
 
+    /// What the two can read to each other to know that nobody sits between their phones; nil until it is there,
+    /// a moment after the answer. What came of it is for `verify(matches:)`.
+    public var safetyPhrases: Updates<SafetyPhrase?> {
+        Updates(repeats: { $0 == $1 }) { [inner] in inner.updates().phrases }
+    }
+
     /// Everything about it whenever something changes, and when a slow reader missed changes.
     public var updates: Updates<CallUpdate> {
         Updates { [inner] in inner.updates().reader }
@@ -52,6 +58,13 @@ public final class Call: Sendable, Identifiable {
     public func resume() async throws { try await inner.resume() }
 
     public func mute(_ muted: Bool) async throws { try await inner.mute(muted: muted) }
+
+    /// The two have read the safety phrase to each other: `matches` says whether the words were the same.
+    ///
+    /// The history keeps it; it may be said again.
+    ///
+    /// - Throws: `CallError.NotNow` if there is no phrase.
+    public func verify(matches: Bool) async throws { try await inner.verify(matches: matches) }
 
     /// Plays keys to the far end: digits, `*`, `#` and `A` to `D`; returns when the last one was played.
     ///

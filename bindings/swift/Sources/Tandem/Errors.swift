@@ -7,6 +7,7 @@ import TandemFFI
 
 extension TandemFFI.AccountError: CustomStringConvertible {}
 extension TandemFFI.CallError: CustomStringConvertible {}
+extension TandemFFI.CertificateError: CustomStringConvertible {}
 extension TandemFFI.HistoryError: CustomStringConvertible {}
 extension TandemFFI.LifecycleError: CustomStringConvertible {}
 extension TandemFFI.PlatformError: CustomStringConvertible {}

@@ -30,6 +30,16 @@ final class PlainSecrets: SecretStore {
 public protocol Platform: Sendable {
     /// Where the keys of the data are kept.
     var secrets: any SecretStore { get }
+    /// Whom to trust; nil: whom a computer's own list of authorities names, which is nobody on a phone.
+    ///
+    /// It is asked on a thread that may block, before anything is said to a server. Whom a certificate names the
+    /// core sees for itself, by the rules of SIP (RFC 5922). Errors other than `CertificateError` mean that it
+    /// could not be found out.
+    var certificates: (any CertificateVerifier)? { get }
+}
+
+extension Platform {
+    public var certificates: (any CertificateVerifier)? { nil }
 }
 
 /// Keeps secrets as files that only this user can read: for tests and tools on a computer.
@@ -37,9 +47,15 @@ public protocol Platform: Sendable {
 /// A phone has a better place: its app brings a platform over the keychain.
 public struct FolderPlatform: Platform {
     public let secrets: any SecretStore
+    public let certificates: (any CertificateVerifier)?
 
-    /// - Parameter folder: Made if it is not there.
-    public init(folder: URL) { secrets = FolderSecrets(folder: folder) }
+    /// - Parameters:
+    ///   - folder: Made if it is not there.
+    ///   - certificates: Whom to trust; the authorities this computer knows if nil.
+    public init(folder: URL, certificates: (any CertificateVerifier)? = nil) {
+        secrets = FolderSecrets(folder: folder)
+        self.certificates = certificates
+    }
 }
 
 /// One file a secret.

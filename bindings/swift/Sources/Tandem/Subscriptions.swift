@@ -60,6 +60,15 @@ extension TandemFFI.CallUpdates {
             }, end: { self.end() })
     }
 
+    var phrases: Reader<SafetyPhrase?> {
+        Reader(
+            pull: {
+                await first(self.next) { update -> SafetyPhrase?? in
+                    if case .state(let call) = update { .some(call.safetyPhrase) } else { nil }
+                }
+            }, end: { self.end() })
+    }
+
     var reader: Reader<CallUpdate> {
         Reader(pull: { await self.next() }, end: { self.end() })
     }

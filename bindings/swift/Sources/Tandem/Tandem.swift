@@ -30,7 +30,9 @@ public final class Tandem: Sendable {
         let config = CoreConfig(
             directory: directory.path, userAgent: options.userAgent, maxCalls: options.maxCalls,
             eventBacklog: options.eventBacklog)
-        core = try TandemCore(config: config, secrets: PlainSecrets(platform.secrets))
+        core = try TandemCore(
+            config: config, secrets: PlainSecrets(platform.secrets),
+            certificates: platform.certificates)
         accounts = Accounts(core)
         calls = Calls(core)
         history = History(core)

@@ -6,6 +6,8 @@ import TandemFFI
 // Accounts.
 public typealias AccountInfo = TandemFFI.AccountInfo
 public typealias AccountState = TandemFFI.AccountState
+public typealias MediaSecurity = TandemFFI.MediaSecurity
+public typealias RelayUse = TandemFFI.RelayUse
 public typealias SignInProblem = TandemFFI.SignInProblem
 public typealias Transport = TandemFFI.Transport
 
@@ -22,6 +24,8 @@ public typealias Encryption = TandemFFI.Encryption
 public typealias EndReason = TandemFFI.EndReason
 public typealias HoldState = TandemFFI.HoldState
 public typealias RejectReason = TandemFFI.RejectReason
+public typealias SafetyPhrase = TandemFFI.SafetyPhrase
+public typealias Trust = TandemFFI.Trust
 
 // History.
 public typealias CallRecord = TandemFFI.CallRecord
@@ -30,6 +34,7 @@ public typealias HistoryPage = TandemFFI.HistoryPage
 public typealias HistoryUpdate = TandemFFI.HistoryUpdate
 
 // The core and what it asks of the app.
+public typealias CertificateVerifier = TandemFFI.CertificateVerifier
 public typealias LogLevel = TandemFFI.LogLevel
 public typealias LogLine = TandemFFI.LogLine
 public typealias LogSink = TandemFFI.LogSink
@@ -39,9 +44,12 @@ public typealias Stage = TandemFFI.Stage
 // Errors and their fields.
 public typealias AccountError = TandemFFI.AccountError
 public typealias CallError = TandemFFI.CallError
+public typealias CertificateError = TandemFFI.CertificateError
 public typealias HistoryError = TandemFFI.HistoryError
+public typealias IceServerProblem = TandemFFI.IceServerProblem
 public typealias LifecycleError = TandemFFI.LifecycleError
 public typealias Obstacle = TandemFFI.Obstacle
 public typealias PlatformError = TandemFFI.PlatformError
 public typealias SoundProblem = TandemFFI.SoundProblem
 public typealias StorageProblem = TandemFFI.StorageProblem
+public typealias TlsProblem = TandemFFI.TlsProblem

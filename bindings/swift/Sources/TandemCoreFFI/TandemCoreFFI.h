@@ -243,6 +243,13 @@ typedef void (*UniffiForeignFutureCompleteVoid)(uint64_t, UniffiForeignFutureRes
     );
 
 #endif
+#ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_CERTIFICATE_VERIFIER_METHOD0
+#define UNIFFI_FFIDEF_CALLBACK_INTERFACE_CERTIFICATE_VERIFIER_METHOD0
+typedef void (*UniffiCallbackInterfaceCertificateVerifierMethod0)(uint64_t, RustBuffer, RustBuffer, void* _Nonnull, 
+        RustCallStatus *_Nonnull uniffiCallStatus
+    );
+
+#endif
 #ifndef UNIFFI_FFIDEF_CALLBACK_INTERFACE_LOG_SINK_METHOD0
 #define UNIFFI_FFIDEF_CALLBACK_INTERFACE_LOG_SINK_METHOD0
 typedef void (*UniffiCallbackInterfaceLogSinkMethod0)(uint64_t, RustBuffer, void* _Nonnull, 
@@ -262,6 +269,15 @@ typedef void (*UniffiCallbackInterfaceSecretStoreMethod0)(uint64_t, RustBuffer, 
 typedef void (*UniffiCallbackInterfaceSecretStoreMethod1)(uint64_t, RustBuffer, RustBuffer, void* _Nonnull, 
         RustCallStatus *_Nonnull uniffiCallStatus
     );
+
+#endif
+#ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_CERTIFICATE_VERIFIER
+#define UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_CERTIFICATE_VERIFIER
+typedef struct UniffiVTableCallbackInterfaceCertificateVerifier {
+    UniffiCallbackInterfaceFree _Nonnull uniffiFree;
+    UniffiCallbackInterfaceClone _Nonnull uniffiClone;
+    UniffiCallbackInterfaceCertificateVerifierMethod0 _Nonnull verify;
+} UniffiVTableCallbackInterfaceCertificateVerifier;
 
 #endif
 #ifndef UNIFFI_FFIDEF_V_TABLE_CALLBACK_INTERFACE_LOG_SINK
@@ -439,6 +455,11 @@ uint64_t uniffi_tandem_ffi_fn_method_call_send_dtmf(uint64_t ptr, RustBuffer key
 uint64_t uniffi_tandem_ffi_fn_method_call_updates(uint64_t ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_CALL_VERIFY
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_CALL_VERIFY
+uint64_t uniffi_tandem_ffi_fn_method_call_verify(uint64_t ptr, int8_t matches
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CLONE_CALLEVENTS
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CLONE_CALLEVENTS
 uint64_t uniffi_tandem_ffi_fn_clone_callevents(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -511,7 +532,7 @@ void uniffi_tandem_ffi_fn_free_tandemcore(uint64_t handle, RustCallStatus *_Nonn
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CONSTRUCTOR_TANDEMCORE_NEW
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CONSTRUCTOR_TANDEMCORE_NEW
-uint64_t uniffi_tandem_ffi_fn_constructor_tandemcore_new(RustBuffer config, uint64_t secrets, RustCallStatus *_Nonnull out_status
+uint64_t uniffi_tandem_ffi_fn_constructor_tandemcore_new(RustBuffer config, uint64_t secrets, RustBuffer certificates, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_ACCOUNT
@@ -531,7 +552,7 @@ RustBuffer uniffi_tandem_ffi_fn_method_tandemcore_accounts(uint64_t ptr, RustCal
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_ADD_DIRECT
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_ADD_DIRECT
-uint64_t uniffi_tandem_ffi_fn_method_tandemcore_add_direct(uint64_t ptr, RustBuffer local_address, RustBuffer transport
+uint64_t uniffi_tandem_ffi_fn_method_tandemcore_add_direct(uint64_t ptr, RustBuffer settings
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_TANDEMCORE_ADD_SIP
@@ -614,6 +635,26 @@ void uniffi_tandem_ffi_fn_method_historyupdates_end(uint64_t ptr, RustCallStatus
 uint64_t uniffi_tandem_ffi_fn_method_historyupdates_next(uint64_t ptr
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CLONE_CERTIFICATEVERIFIER
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CLONE_CERTIFICATEVERIFIER
+uint64_t uniffi_tandem_ffi_fn_clone_certificateverifier(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_FREE_CERTIFICATEVERIFIER
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_FREE_CERTIFICATEVERIFIER
+void uniffi_tandem_ffi_fn_free_certificateverifier(uint64_t handle, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_INIT_CALLBACK_VTABLE_CERTIFICATEVERIFIER
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_INIT_CALLBACK_VTABLE_CERTIFICATEVERIFIER
+void uniffi_tandem_ffi_fn_init_callback_vtable_certificateverifier(const UniffiVTableCallbackInterfaceCertificateVerifier* _Nonnull vtable
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_CERTIFICATEVERIFIER_VERIFY
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_CERTIFICATEVERIFIER_VERIFY
+void uniffi_tandem_ffi_fn_method_certificateverifier_verify(uint64_t ptr, RustBuffer server, RustBuffer chain, RustCallStatus *_Nonnull out_status
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CLONE_LOGSINK
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_CLONE_LOGSINK
 uint64_t uniffi_tandem_ffi_fn_clone_logsink(uint64_t handle, RustCallStatus *_Nonnull out_status
@@ -677,6 +718,11 @@ RustBuffer uniffi_tandem_ffi_fn_method_historyerror_uniffi_trait_display(RustBuf
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_LIFECYCLEERROR_UNIFFI_TRAIT_DISPLAY
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_LIFECYCLEERROR_UNIFFI_TRAIT_DISPLAY
 RustBuffer uniffi_tandem_ffi_fn_method_lifecycleerror_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_CERTIFICATEERROR_UNIFFI_TRAIT_DISPLAY
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_CERTIFICATEERROR_UNIFFI_TRAIT_DISPLAY
+RustBuffer uniffi_tandem_ffi_fn_method_certificateerror_uniffi_trait_display(RustBuffer ptr, RustCallStatus *_Nonnull out_status
 );
 #endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_FN_METHOD_PLATFORMERROR_UNIFFI_TRAIT_DISPLAY
@@ -1075,6 +1121,12 @@ uint16_t uniffi_tandem_ffi_checksum_method_call_updates(void
     
 );
 #endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_CALL_VERIFY
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_CALL_VERIFY
+uint16_t uniffi_tandem_ffi_checksum_method_call_verify(void
+    
+);
+#endif
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_CALLEVENTS_END
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_CALLEVENTS_END
 uint16_t uniffi_tandem_ffi_checksum_method_callevents_end(void
@@ -1216,6 +1268,12 @@ uint16_t uniffi_tandem_ffi_checksum_method_historyupdates_end(void
 #ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_HISTORYUPDATES_NEXT
 #define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_HISTORYUPDATES_NEXT
 uint16_t uniffi_tandem_ffi_checksum_method_historyupdates_next(void
+    
+);
+#endif
+#ifndef UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_CERTIFICATEVERIFIER_VERIFY
+#define UNIFFI_FFIDEF_UNIFFI_TANDEM_FFI_CHECKSUM_METHOD_CERTIFICATEVERIFIER_VERIFY
+uint16_t uniffi_tandem_ffi_checksum_method_certificateverifier_verify(void
     
 );
 #endif

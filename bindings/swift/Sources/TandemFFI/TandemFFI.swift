@@ -1279,6 +1279,15 @@ public protocol CallProtocol: AnyObject, Sendable {
      */
     func updates()  -> CallUpdates
     
+    /**
+     * The two have read the safety phrase to each other: `matches` says whether the words were the same. The
+     * history keeps it; it may be said again, as long as the call is up.
+     *
+     * # Errors
+     * The call has no phrase, or is over.
+     */
+    func verify(matches: Bool) async throws 
+    
 }
 /**
  * A call. Dropping it does not end it: [`Call::hang_up`] does.
@@ -1537,6 +1546,29 @@ open func updates() -> CallUpdates  {
             self.uniffiCloneHandle(),uniffiCallStatus
     )
 })
+}
+    
+    /**
+     * The two have read the safety phrase to each other: `matches` says whether the words were the same. The
+     * history keeps it; it may be said again, as long as the call is up.
+     *
+     * # Errors
+     * The call has no phrase, or is over.
+     */
+open func verify(matches: Bool)async throws   {
+    return
+        try  await uniffiRustCallAsync(
+            rustFutureFunc: {
+                uniffi_tandem_ffi_fn_method_call_verify(
+                        self.uniffiCloneHandle(),FfiConverterBool.lower(matches)
+                )
+            },
+            pollFunc: ffi_tandem_ffi_rust_future_poll_void,
+            completeFunc: ffi_tandem_ffi_rust_future_complete_void,
+            freeFunc: ffi_tandem_ffi_rust_future_free_void,
+            liftFunc: { $0 },
+            errorHandler: FfiConverterTypeCallError_lift
+        )
 }
     
 
@@ -2033,6 +2065,230 @@ public func FfiConverterTypeCancelToken_lift(_ handle: UInt64) throws -> CancelT
 #endif
 public func FfiConverterTypeCancelToken_lower(_ value: CancelToken) -> UInt64 {
     return FfiConverterTypeCancelToken.lower(value)
+}
+
+
+
+
+
+
+/**
+ * Whom the system trusts: Android's trust manager, Apple's `SecTrust`. Asked on a thread that may block, after the
+ * server has shown that it holds the key of the first certificate, and before a byte of SIP is sent.
+ */
+public protocol CertificateVerifier: AnyObject, Sendable {
+    
+    /**
+     * Judges whether somebody trusted vouches for `chain` (DER, the server's own certificate first) now. Whether the
+     * first one is for `server`, a DNS name or IP address, the core sees for itself (RFC 5922).
+     *
+     * # Errors
+     * Why it is refused.
+     */
+    func verify(server: String, chain: [Data]) throws 
+    
+}
+/**
+ * Whom the system trusts: Android's trust manager, Apple's `SecTrust`. Asked on a thread that may block, after the
+ * server has shown that it holds the key of the first certificate, and before a byte of SIP is sent.
+ */
+open class CertificateVerifierImpl: CertificateVerifier, @unchecked Sendable {
+    fileprivate let handle: UInt64
+
+    /// Used to instantiate a [FFIObject] without an actual handle, for fakes in tests, mostly.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public struct NoHandle {
+        public init() {}
+    }
+
+    // TODO: We'd like this to be `private` but for Swifty reasons,
+    // we can't implement `FfiConverter` without making this `required` and we can't
+    // make it `required` without making it `public`.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    required public init(unsafeFromHandle handle: UInt64) {
+        self.handle = handle
+    }
+
+    // This constructor can be used to instantiate a fake object.
+    // - Parameter noHandle: Placeholder value so we can have a constructor separate from the default empty one that may be implemented for classes extending [FFIObject].
+    //
+    // - Warning:
+    //     Any object instantiated with this constructor cannot be passed to an actual Rust-backed object. Since there isn't a backing handle the FFI lower functions will crash.
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public init(noHandle: NoHandle) {
+        self.handle = 0
+    }
+
+#if swift(>=5.8)
+    @_documentation(visibility: private)
+#endif
+    public func uniffiCloneHandle() -> UInt64 {
+        return try! rustCall { uniffi_tandem_ffi_fn_clone_certificateverifier(self.handle, $0) }
+    }
+    // No primary constructor declared for this class.
+
+    deinit {
+        if handle == 0 {
+            // Mock objects have handle=0 don't try to free them
+            return
+        }
+
+        try! rustCall { uniffi_tandem_ffi_fn_free_certificateverifier(handle, $0) }
+    }
+
+    
+
+    
+    /**
+     * Judges whether somebody trusted vouches for `chain` (DER, the server's own certificate first) now. Whether the
+     * first one is for `server`, a DNS name or IP address, the core sees for itself (RFC 5922).
+     *
+     * # Errors
+     * Why it is refused.
+     */
+open func verify(server: String, chain: [Data])throws   {try rustCallWithError(FfiConverterTypeCertificateError_lift) {
+        uniffiCallStatus in
+    uniffi_tandem_ffi_fn_method_certificateverifier_verify(
+            self.uniffiCloneHandle(),
+        FfiConverterString.lower(server),
+        FfiConverterSequenceData.lower(chain),uniffiCallStatus
+    )
+}
+}
+    
+
+    
+}
+
+
+
+// Put the implementation in a struct so we don't pollute the top-level namespace
+fileprivate struct UniffiCallbackInterfaceCertificateVerifier {
+
+    // Create the VTable using a series of closures.
+    // Swift automatically converts these into C callback functions.
+    //
+    // Store the vtable directly.
+    static let vtable: UniffiVTableCallbackInterfaceCertificateVerifier = UniffiVTableCallbackInterfaceCertificateVerifier(
+        uniffiFree: { (uniffiHandle: UInt64) -> () in
+            do {
+                try FfiConverterTypeCertificateVerifier.handleMap.remove(handle: uniffiHandle)
+            } catch {
+                print("Uniffi callback interface CertificateVerifier: handle missing in uniffiFree")
+            }
+        },
+        uniffiClone: { (uniffiHandle: UInt64) -> UInt64 in
+            do {
+                return try FfiConverterTypeCertificateVerifier.handleMap.clone(handle: uniffiHandle)
+            } catch {
+                fatalError("Uniffi callback interface CertificateVerifier: handle missing in uniffiClone")
+            }
+        },
+        verify: { (
+            uniffiHandle: UInt64,
+            server: RustBuffer,
+            chain: RustBuffer,
+            uniffiOutReturn: UnsafeMutableRawPointer,
+            uniffiCallStatus: UnsafeMutablePointer<RustCallStatus>
+        ) in
+            let makeCall = {
+                () throws -> () in
+                guard let uniffiObj = try? FfiConverterTypeCertificateVerifier.handleMap.get(handle: uniffiHandle) else {
+                    throw UniffiInternalError.unexpectedStaleHandle
+                }
+                return try uniffiObj.verify(
+                     server: try FfiConverterString.lift(server),
+                     chain: try FfiConverterSequenceData.lift(chain)
+                )
+            }
+
+            
+            let writeReturn = { () }
+            uniffiTraitInterfaceCallWithError(
+                callStatus: uniffiCallStatus,
+                makeCall: makeCall,
+                writeReturn: writeReturn,
+                lowerError: FfiConverterTypeCertificateError_lower
+            )
+        }
+    )
+
+    // Rust stores this pointer for future callback invocations, so it must live
+    // for the process lifetime (not just for the init function call).
+    //
+    // `nonisolated(unsafe)` is needed under Swift 6 strict concurrency.
+    // This is safe because the pointee is initialized once during static init
+    // and never mutated by either side of the FFI.  Its fields are C function pointers.
+    nonisolated(unsafe) static let vtablePtr: UnsafePointer<UniffiVTableCallbackInterfaceCertificateVerifier> = {
+        let ptr = UnsafeMutablePointer<UniffiVTableCallbackInterfaceCertificateVerifier>.allocate(capacity: 1)
+        ptr.initialize(to: vtable)
+        return UnsafePointer(ptr)
+    }()
+}
+
+private func uniffiCallbackInitCertificateVerifier() {
+    uniffi_tandem_ffi_fn_init_callback_vtable_certificateverifier(UniffiCallbackInterfaceCertificateVerifier.vtablePtr)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCertificateVerifier: FfiConverter {
+    fileprivate static let handleMap = UniffiHandleMap<CertificateVerifier>()
+
+    typealias FfiType = UInt64
+    typealias SwiftType = CertificateVerifier
+
+    public static func lift(_ handle: UInt64) throws -> CertificateVerifier {
+        if ((handle & 1) == 0) {
+            // Rust-generated handle, construct a new class that uses the handle to implement the
+            // interface
+            return CertificateVerifierImpl(unsafeFromHandle: handle)
+        } else {
+            // Swift-generated handle, get the object from the handle map
+            return try handleMap.remove(handle: handle)
+        }
+    }
+
+    public static func lower(_ value: CertificateVerifier) -> UInt64 {
+         if let rustImpl = value as? CertificateVerifierImpl {
+             // Rust-implemented object.  Clone the handle and return it
+            return rustImpl.uniffiCloneHandle()
+         } else {
+            // Swift object, generate a new vtable handle and return that.
+            return handleMap.insert(obj: value)
+         }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CertificateVerifier {
+        let handle: UInt64 = try readInt(&buf)
+        return try lift(handle)
+    }
+
+    public static func write(_ value: CertificateVerifier, into buf: inout [UInt8]) {
+        writeInt(&buf, lower(value))
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCertificateVerifier_lift(_ handle: UInt64) throws -> CertificateVerifier {
+    return try FfiConverterTypeCertificateVerifier.lift(handle)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCertificateVerifier_lower(_ value: CertificateVerifier) -> UInt64 {
+    return FfiConverterTypeCertificateVerifier.lower(value)
 }
 
 
@@ -2857,13 +3113,12 @@ public protocol TandemCoreProtocol: AnyObject, Sendable {
     func accounts()  -> [AccountInfo]
     
     /**
-     * Adds an account without a server: it can be called at `local_address` (`IP` or `IP:PORT`), and calls
-     * addresses directly.
+     * Adds an account without a server: it can be called at its address, and calls addresses directly.
      *
      * # Errors
-     * The address cannot be used.
+     * The address, or a STUN or TURN server, cannot be used.
      */
-    func addDirect(localAddress: String, transport: Transport) async throws  -> Account
+    func addDirect(settings: DirectSettings) async throws  -> Account
     
     /**
      * Adds a SIP account and signs it in: back when the server has let it in. If the caller goes away, or
@@ -2995,16 +3250,20 @@ open class TandemCore: TandemCoreProtocol, @unchecked Sendable {
     /**
      * Remembers what it is told: cheap; nothing is opened and nothing runs yet.
      *
+     * `certificates` says whom to trust; without one it is whom the system's files name on a desktop, and nobody on
+     * a phone, where only the system's own verifier knows.
+     *
      * # Errors
      * The process has no threads left for the core.
      */
-public convenience init(config: CoreConfig, secrets: SecretStore)throws  {
+public convenience init(config: CoreConfig, secrets: SecretStore, certificates: CertificateVerifier? = nil)throws  {
     let handle =
         try rustCallWithError(FfiConverterTypeLifecycleError_lift) {
         uniffiCallStatus in
     uniffi_tandem_ffi_fn_constructor_tandemcore_new(
         FfiConverterTypeCoreConfig_lower(config),
-        FfiConverterTypeSecretStore_lower(secrets),uniffiCallStatus
+        FfiConverterTypeSecretStore_lower(secrets),
+        FfiConverterOptionTypeCertificateVerifier.lower(certificates),uniffiCallStatus
     )
 }
     self.init(unsafeFromHandle: handle)
@@ -3060,18 +3319,17 @@ open func accounts() -> [AccountInfo]  {
 }
     
     /**
-     * Adds an account without a server: it can be called at `local_address` (`IP` or `IP:PORT`), and calls
-     * addresses directly.
+     * Adds an account without a server: it can be called at its address, and calls addresses directly.
      *
      * # Errors
-     * The address cannot be used.
+     * The address, or a STUN or TURN server, cannot be used.
      */
-open func addDirect(localAddress: String, transport: Transport)async throws  -> Account  {
+open func addDirect(settings: DirectSettings)async throws  -> Account  {
     return
         try  await uniffiRustCallAsync(
             rustFutureFunc: {
                 uniffi_tandem_ffi_fn_method_tandemcore_add_direct(
-                        self.uniffiCloneHandle(),FfiConverterString.lower(localAddress),FfiConverterTypeTransport_lower(transport)
+                        self.uniffiCloneHandle(),FfiConverterTypeDirectSettings_lower(settings)
                 )
             },
             pollFunc: ffi_tandem_ffi_rust_future_poll_u64,
@@ -3477,6 +3735,15 @@ public struct CallInfo: Equatable, Hashable {
      */
     public let encryption: Encryption
     /**
+     * What the two can read to each other; `None` until the keys are agreed on, which is a moment after the
+     * answer, and where it could prove nothing.
+     */
+    public let safetyPhrase: SafetyPhrase?
+    /**
+     * What came of comparing it.
+     */
+    public let trust: Trust
+    /**
      * The codec in use, once there is sound.
      */
     public let codec: String?
@@ -3520,6 +3787,13 @@ public struct CallInfo: Equatable, Hashable {
          * How its sound is protected.
          */encryption: Encryption, 
         /**
+         * What the two can read to each other; `None` until the keys are agreed on, which is a moment after the
+         * answer, and where it could prove nothing.
+         */safetyPhrase: SafetyPhrase?, 
+        /**
+         * What came of comparing it.
+         */trust: Trust, 
+        /**
          * The codec in use, once there is sound.
          */codec: String?, 
         /**
@@ -3537,6 +3811,8 @@ public struct CallInfo: Equatable, Hashable {
         self.started = started
         self.accepted = accepted
         self.encryption = encryption
+        self.safetyPhrase = safetyPhrase
+        self.trust = trust
         self.codec = codec
         self.muted = muted
         self.quality = quality
@@ -3567,6 +3843,8 @@ public struct FfiConverterTypeCallInfo: FfiConverterRustBuffer {
                 started: FfiConverterTimestamp.read(from: &buf), 
                 accepted: FfiConverterOptionTimestamp.read(from: &buf), 
                 encryption: FfiConverterTypeEncryption.read(from: &buf), 
+                safetyPhrase: FfiConverterOptionTypeSafetyPhrase.read(from: &buf), 
+                trust: FfiConverterTypeTrust.read(from: &buf), 
                 codec: FfiConverterOptionString.read(from: &buf), 
                 muted: FfiConverterBool.read(from: &buf), 
                 quality: FfiConverterTypeCallQuality.read(from: &buf)
@@ -3583,6 +3861,8 @@ public struct FfiConverterTypeCallInfo: FfiConverterRustBuffer {
         FfiConverterTimestamp.write(value.started, into: &buf)
         FfiConverterOptionTimestamp.write(value.accepted, into: &buf)
         FfiConverterTypeEncryption.write(value.encryption, into: &buf)
+        FfiConverterOptionTypeSafetyPhrase.write(value.safetyPhrase, into: &buf)
+        FfiConverterTypeTrust.write(value.trust, into: &buf)
         FfiConverterOptionString.write(value.codec, into: &buf)
         FfiConverterBool.write(value.muted, into: &buf)
         FfiConverterTypeCallQuality.write(value.quality, into: &buf)
@@ -3759,6 +4039,10 @@ public struct CallRecord: Equatable, Hashable {
      */
     public let encryption: Encryption
     /**
+     * What came of comparing its safety phrase.
+     */
+    public let trust: Trust
+    /**
      * How it sounded, as last reported.
      */
     public let quality: CallQuality
@@ -3797,6 +4081,9 @@ public struct CallRecord: Equatable, Hashable {
          * How its sound was protected.
          */encryption: Encryption, 
         /**
+         * What came of comparing its safety phrase.
+         */trust: Trust, 
+        /**
          * How it sounded, as last reported.
          */quality: CallQuality) {
         self.id = id
@@ -3809,6 +4096,7 @@ public struct CallRecord: Equatable, Hashable {
         self.ended = ended
         self.endReason = endReason
         self.encryption = encryption
+        self.trust = trust
         self.quality = quality
     }
 
@@ -3838,6 +4126,7 @@ public struct FfiConverterTypeCallRecord: FfiConverterRustBuffer {
                 ended: FfiConverterOptionTimestamp.read(from: &buf), 
                 endReason: FfiConverterOptionTypeEndReason.read(from: &buf), 
                 encryption: FfiConverterTypeEncryption.read(from: &buf), 
+                trust: FfiConverterTypeTrust.read(from: &buf), 
                 quality: FfiConverterTypeCallQuality.read(from: &buf)
         )
     }
@@ -3853,6 +4142,7 @@ public struct FfiConverterTypeCallRecord: FfiConverterRustBuffer {
         FfiConverterOptionTimestamp.write(value.ended, into: &buf)
         FfiConverterOptionTypeEndReason.write(value.endReason, into: &buf)
         FfiConverterTypeEncryption.write(value.encryption, into: &buf)
+        FfiConverterTypeTrust.write(value.trust, into: &buf)
         FfiConverterTypeCallQuality.write(value.quality, into: &buf)
     }
 }
@@ -3963,6 +4253,97 @@ public func FfiConverterTypeCoreConfig_lower(_ value: CoreConfig) -> RustBuffer 
 
 
 /**
+ * An account without a server: it can be called at its own address, and calls addresses directly.
+ */
+public struct DirectSettings: Equatable, Hashable {
+    /**
+     * `IP` or `IP:PORT` of this device.
+     */
+    public let localAddress: String
+    /**
+     * How to call others; automatic, which is UDP here, if nothing is said. It is called over UDP and TCP, and with
+     * TLS not at all.
+     */
+    public let transport: Transport?
+    /**
+     * What to ask of the protection of calls; plain is allowed if nothing is said.
+     */
+    public let mediaSecurity: MediaSecurity?
+    /**
+     * STUN and TURN servers; none if nothing is said.
+     */
+    public let ice: IceConfig?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `IP` or `IP:PORT` of this device.
+         */localAddress: String, 
+        /**
+         * How to call others; automatic, which is UDP here, if nothing is said. It is called over UDP and TCP, and with
+         * TLS not at all.
+         */transport: Transport? = nil, 
+        /**
+         * What to ask of the protection of calls; plain is allowed if nothing is said.
+         */mediaSecurity: MediaSecurity? = nil, 
+        /**
+         * STUN and TURN servers; none if nothing is said.
+         */ice: IceConfig? = nil) {
+        self.localAddress = localAddress
+        self.transport = transport
+        self.mediaSecurity = mediaSecurity
+        self.ice = ice
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension DirectSettings: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeDirectSettings: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> DirectSettings {
+        return
+            try DirectSettings(
+                localAddress: FfiConverterString.read(from: &buf), 
+                transport: FfiConverterOptionTypeTransport.read(from: &buf), 
+                mediaSecurity: FfiConverterOptionTypeMediaSecurity.read(from: &buf), 
+                ice: FfiConverterOptionTypeIceConfig.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: DirectSettings, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.localAddress, into: &buf)
+        FfiConverterOptionTypeTransport.write(value.transport, into: &buf)
+        FfiConverterOptionTypeMediaSecurity.write(value.mediaSecurity, into: &buf)
+        FfiConverterOptionTypeIceConfig.write(value.ice, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDirectSettings_lift(_ buf: RustBuffer) throws -> DirectSettings {
+    return try FfiConverterTypeDirectSettings.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeDirectSettings_lower(_ value: DirectSettings) -> RustBuffer {
+    return FfiConverterTypeDirectSettings.lower(value)
+}
+
+
+/**
  * A page of the history.
  */
 public struct HistoryPage: Equatable, Hashable {
@@ -4038,6 +4419,154 @@ public func FfiConverterTypeHistoryPage_lift(_ buf: RustBuffer) throws -> Histor
 #endif
 public func FfiConverterTypeHistoryPage_lower(_ value: HistoryPage) -> RustBuffer {
     return FfiConverterTypeHistoryPage.lower(value)
+}
+
+
+/**
+ * How an account's calls find their way, and what a far end may learn of this device's addresses.
+ */
+public struct IceConfig: Equatable, Hashable {
+    /**
+     * STUN and TURN servers, best first.
+     */
+    public let servers: [IceServer]
+    /**
+     * When calls go through a TURN server.
+     */
+    public let relay: RelayUse
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * STUN and TURN servers, best first.
+         */servers: [IceServer], 
+        /**
+         * When calls go through a TURN server.
+         */relay: RelayUse) {
+        self.servers = servers
+        self.relay = relay
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension IceConfig: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeIceConfig: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> IceConfig {
+        return
+            try IceConfig(
+                servers: FfiConverterSequenceTypeIceServer.read(from: &buf), 
+                relay: FfiConverterTypeRelayUse.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: IceConfig, into buf: inout [UInt8]) {
+        FfiConverterSequenceTypeIceServer.write(value.servers, into: &buf)
+        FfiConverterTypeRelayUse.write(value.relay, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIceConfig_lift(_ buf: RustBuffer) throws -> IceConfig {
+    return try FfiConverterTypeIceConfig.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIceConfig_lower(_ value: IceConfig) -> RustBuffer {
+    return FfiConverterTypeIceConfig.lower(value)
+}
+
+
+/**
+ * A STUN or TURN server.
+ */
+public struct IceServer: Equatable, Hashable {
+    /**
+     * `stun:HOST[:PORT]`, `turn:HOST[:PORT][?transport=udp|tcp]` or `turns:HOST[:PORT]`.
+     */
+    public let url: String
+    /**
+     * Who to be to a TURN server.
+     */
+    public let username: String?
+    /**
+     * The password that goes with it.
+     */
+    public let password: String?
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * `stun:HOST[:PORT]`, `turn:HOST[:PORT][?transport=udp|tcp]` or `turns:HOST[:PORT]`.
+         */url: String, 
+        /**
+         * Who to be to a TURN server.
+         */username: String? = nil, 
+        /**
+         * The password that goes with it.
+         */password: String? = nil) {
+        self.url = url
+        self.username = username
+        self.password = password
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension IceServer: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeIceServer: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> IceServer {
+        return
+            try IceServer(
+                url: FfiConverterString.read(from: &buf), 
+                username: FfiConverterOptionString.read(from: &buf), 
+                password: FfiConverterOptionString.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: IceServer, into buf: inout [UInt8]) {
+        FfiConverterString.write(value.url, into: &buf)
+        FfiConverterOptionString.write(value.username, into: &buf)
+        FfiConverterOptionString.write(value.password, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIceServer_lift(_ buf: RustBuffer) throws -> IceServer {
+    return try FfiConverterTypeIceServer.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIceServer_lower(_ value: IceServer) -> RustBuffer {
+    return FfiConverterTypeIceServer.lower(value)
 }
 
 
@@ -4121,6 +4650,78 @@ public func FfiConverterTypeLogLine_lower(_ value: LogLine) -> RustBuffer {
 
 
 /**
+ * What two people read to each other to know that nobody sits between their phones.
+ *
+ * Both phones show the same words, unless somebody does. The app asks both to compare them by voice, and tells
+ * `Call.verify` what they said.
+ */
+public struct SafetyPhrase: Equatable, Hashable {
+    /**
+     * Six English words, in the order to be read.
+     */
+    public let words: [String]
+    /**
+     * What stands behind each word, 0–255: for an app that brings 256 words of another language.
+     */
+    public let numbers: [UInt32]
+
+    // Default memberwise initializers are never public by default, so we
+    // declare one manually.
+    public init(
+        /**
+         * Six English words, in the order to be read.
+         */words: [String], 
+        /**
+         * What stands behind each word, 0–255: for an app that brings 256 words of another language.
+         */numbers: [UInt32]) {
+        self.words = words
+        self.numbers = numbers
+    }
+
+    
+
+    
+}
+
+#if compiler(>=6)
+extension SafetyPhrase: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeSafetyPhrase: FfiConverterRustBuffer {
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SafetyPhrase {
+        return
+            try SafetyPhrase(
+                words: FfiConverterSequenceString.read(from: &buf), 
+                numbers: FfiConverterSequenceUInt32.read(from: &buf)
+        )
+    }
+
+    public static func write(_ value: SafetyPhrase, into buf: inout [UInt8]) {
+        FfiConverterSequenceString.write(value.words, into: &buf)
+        FfiConverterSequenceUInt32.write(value.numbers, into: &buf)
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSafetyPhrase_lift(_ buf: RustBuffer) throws -> SafetyPhrase {
+    return try FfiConverterTypeSafetyPhrase.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeSafetyPhrase_lower(_ value: SafetyPhrase) -> RustBuffer {
+    return FfiConverterTypeSafetyPhrase.lower(value)
+}
+
+
+/**
  * A SIP account, as a person fills it in.
  */
 public struct SipSettings: Equatable, Hashable {
@@ -4145,13 +4746,21 @@ public struct SipSettings: Equatable, Hashable {
      */
     public let displayName: String?
     /**
-     * How to reach the server; UDP if nothing is said.
+     * How to reach the server; automatic if nothing is said.
      */
     public let transport: Transport?
     /**
      * `IP` or `IP:PORT` of this device to use; the one that leads to the server if there is none.
      */
     public let localAddress: String?
+    /**
+     * What to ask of the protection of calls; plain is allowed if nothing is said.
+     */
+    public let mediaSecurity: MediaSecurity?
+    /**
+     * STUN and TURN servers; none if nothing is said.
+     */
+    public let ice: IceConfig?
 
     // Default memberwise initializers are never public by default, so we
     // declare one manually.
@@ -4172,11 +4781,17 @@ public struct SipSettings: Equatable, Hashable {
          * Name shown to whom is called.
          */displayName: String? = nil, 
         /**
-         * How to reach the server; UDP if nothing is said.
+         * How to reach the server; automatic if nothing is said.
          */transport: Transport? = nil, 
         /**
          * `IP` or `IP:PORT` of this device to use; the one that leads to the server if there is none.
-         */localAddress: String? = nil) {
+         */localAddress: String? = nil, 
+        /**
+         * What to ask of the protection of calls; plain is allowed if nothing is said.
+         */mediaSecurity: MediaSecurity? = nil, 
+        /**
+         * STUN and TURN servers; none if nothing is said.
+         */ice: IceConfig? = nil) {
         self.address = address
         self.password = password
         self.server = server
@@ -4184,6 +4799,8 @@ public struct SipSettings: Equatable, Hashable {
         self.displayName = displayName
         self.transport = transport
         self.localAddress = localAddress
+        self.mediaSecurity = mediaSecurity
+        self.ice = ice
     }
 
     
@@ -4208,7 +4825,9 @@ public struct FfiConverterTypeSipSettings: FfiConverterRustBuffer {
                 user: FfiConverterOptionString.read(from: &buf), 
                 displayName: FfiConverterOptionString.read(from: &buf), 
                 transport: FfiConverterOptionTypeTransport.read(from: &buf), 
-                localAddress: FfiConverterOptionString.read(from: &buf)
+                localAddress: FfiConverterOptionString.read(from: &buf), 
+                mediaSecurity: FfiConverterOptionTypeMediaSecurity.read(from: &buf), 
+                ice: FfiConverterOptionTypeIceConfig.read(from: &buf)
         )
     }
 
@@ -4220,6 +4839,8 @@ public struct FfiConverterTypeSipSettings: FfiConverterRustBuffer {
         FfiConverterOptionString.write(value.displayName, into: &buf)
         FfiConverterOptionTypeTransport.write(value.transport, into: &buf)
         FfiConverterOptionString.write(value.localAddress, into: &buf)
+        FfiConverterOptionTypeMediaSecurity.write(value.mediaSecurity, into: &buf)
+        FfiConverterOptionTypeIceConfig.write(value.ice, into: &buf)
     }
 }
 
@@ -4260,6 +4881,17 @@ enum AccountError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
      */
     case InvalidLocalAddress
     /**
+     * A STUN or TURN server cannot be used as it is given.
+     */
+    case InvalidIceServer(
+        /**
+         * Its place in the list, from 0.
+         */index: UInt32, 
+        /**
+         * What is wrong with it.
+         */problem: IceServerProblem
+    )
+    /**
      * There is an account with this address already.
      */
     case Exists
@@ -4283,6 +4915,14 @@ enum AccountError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
      * The server could not be reached, or never answered.
      */
     case Unreachable
+    /**
+     * The server cannot be spoken with securely, and nothing was said in the clear instead.
+     */
+    case Insecure(
+        /**
+         * What is wrong with it.
+         */problem: TlsProblem
+    )
     /**
      * The server is overloaded or broken for now.
      */
@@ -4358,24 +4998,31 @@ public struct FfiConverterTypeAccountError: FfiConverterRustBuffer {
         case 1: return .InvalidAddress
         case 2: return .InvalidServer
         case 3: return .InvalidLocalAddress
-        case 4: return .Exists
-        case 5: return .Unknown
-        case 6: return .NotAuthorised
-        case 7: return .Refused(
+        case 4: return .InvalidIceServer(
+            index: try FfiConverterUInt32.read(from: &buf), 
+            problem: try FfiConverterTypeIceServerProblem.read(from: &buf)
+            )
+        case 5: return .Exists
+        case 6: return .Unknown
+        case 7: return .NotAuthorised
+        case 8: return .Refused(
             status: try FfiConverterUInt16.read(from: &buf)
             )
-        case 8: return .Unreachable
-        case 9: return .ServerFailed(
+        case 9: return .Unreachable
+        case 10: return .Insecure(
+            problem: try FfiConverterTypeTlsProblem.read(from: &buf)
+            )
+        case 11: return .ServerFailed(
             status: try FfiConverterUInt16.read(from: &buf)
             )
-        case 10: return .Cancelled
-        case 11: return .NotRunning(
+        case 12: return .Cancelled
+        case 13: return .NotRunning(
             stage: try FfiConverterTypeStage.read(from: &buf)
             )
-        case 12: return .Storage(
+        case 14: return .Storage(
             problem: try FfiConverterTypeStorageProblem.read(from: &buf)
             )
-        case 13: return .Internal
+        case 15: return .Internal
 
          default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -4400,48 +5047,59 @@ public struct FfiConverterTypeAccountError: FfiConverterRustBuffer {
             writeInt(&buf, Int32(3))
         
         
-        case .Exists:
+        case let .InvalidIceServer(index,problem):
             writeInt(&buf, Int32(4))
+            FfiConverterUInt32.write(index, into: &buf)
+            FfiConverterTypeIceServerProblem.write(problem, into: &buf)
+            
         
-        
-        case .Unknown:
+        case .Exists:
             writeInt(&buf, Int32(5))
         
         
-        case .NotAuthorised:
+        case .Unknown:
             writeInt(&buf, Int32(6))
         
         
-        case let .Refused(status):
+        case .NotAuthorised:
             writeInt(&buf, Int32(7))
+        
+        
+        case let .Refused(status):
+            writeInt(&buf, Int32(8))
             FfiConverterUInt16.write(status, into: &buf)
             
         
         case .Unreachable:
-            writeInt(&buf, Int32(8))
+            writeInt(&buf, Int32(9))
         
+        
+        case let .Insecure(problem):
+            writeInt(&buf, Int32(10))
+            FfiConverterTypeTlsProblem.write(problem, into: &buf)
+            
         
         case let .ServerFailed(status):
-            writeInt(&buf, Int32(9))
+            writeInt(&buf, Int32(11))
             FfiConverterUInt16.write(status, into: &buf)
             
         
         case .Cancelled:
-            writeInt(&buf, Int32(10))
+            writeInt(&buf, Int32(12))
         
         
         case let .NotRunning(stage):
-            writeInt(&buf, Int32(11))
+            writeInt(&buf, Int32(13))
             FfiConverterTypeStage.write(stage, into: &buf)
             
         
         case let .Storage(problem):
-            writeInt(&buf, Int32(12))
+            writeInt(&buf, Int32(14))
             FfiConverterTypeStorageProblem.write(problem, into: &buf)
             
         
         case .Internal:
-            writeInt(&buf, Int32(13))
+            writeInt(&buf, Int32(15))
         
         }
     }
@@ -5669,6 +6327,121 @@ public func FfiConverterTypeCallUpdate_lower(_ value: CallUpdate) -> RustBuffer 
 
 
 /**
+ * Why the app's verifier refuses a server's certificates.
+ */
+public 
+enum CertificateError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
+
+    
+    
+    /**
+     * One is past its end or before its start.
+     */
+    case Expired
+    /**
+     * They are for another server.
+     */
+    case WrongName
+    /**
+     * Nobody trusted vouches for them.
+     */
+    case Untrusted
+    /**
+     * They could not be checked. Whatever else the verifier throws counts as this.
+     */
+    case Failed
+
+    
+
+    
+// The local Rust `Display` implementation.
+public var description: String {
+    return try!  FfiConverterString.lift(
+        try! rustCall() {
+        uniffiCallStatus in
+    uniffi_tandem_ffi_fn_method_certificateerror_uniffi_trait_display(
+            FfiConverterTypeCertificateError_lower(self),uniffiCallStatus
+    )
+}
+    )
+}
+
+    
+    public var errorDescription: String? {
+        String(reflecting: self)
+    }
+    
+}
+
+#if compiler(>=6)
+extension CertificateError: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeCertificateError: FfiConverterRustBuffer {
+    typealias SwiftType = CertificateError
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> CertificateError {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+
+        
+
+        
+        case 1: return .Expired
+        case 2: return .WrongName
+        case 3: return .Untrusted
+        case 4: return .Failed
+
+         default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: CertificateError, into buf: inout [UInt8]) {
+        switch value {
+
+        
+
+        
+        
+        case .Expired:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .WrongName:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .Untrusted:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .Failed:
+            writeInt(&buf, Int32(4))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCertificateError_lift(_ buf: RustBuffer) throws -> CertificateError {
+    return try FfiConverterTypeCertificateError.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeCertificateError_lower(_ value: CertificateError) -> RustBuffer {
+    return FfiConverterTypeCertificateError.lower(value)
+}
+
+
+/**
  * How a call's sound is protected on its way.
  */
 
@@ -6351,6 +7124,161 @@ public func FfiConverterTypeHoldState_lower(_ value: HoldState) -> RustBuffer {
 
 
 /**
+ * What is wrong with a STUN or TURN server as it is given.
+ */
+
+public enum IceServerProblem: Equatable, Hashable {
+    
+    /**
+     * Its URL begins with none of `stun:`, `turn:` and `turns:`.
+     */
+    case scheme
+    /**
+     * `stuns:`: only UDP shows a STUN server where packets come from.
+     */
+    case stunOverTls
+    /**
+     * No host right after the colon.
+     */
+    case host
+    /**
+     * The port is none.
+     */
+    case port
+    /**
+     * Something after `?` that is not `transport=`, or anything there in the URL of a STUN server.
+     */
+    case parameter
+    /**
+     * The transport is neither `udp` nor `tcp`.
+     */
+    case transport
+    /**
+     * `turns:` over UDP.
+     */
+    case turnOverDtls
+    /**
+     * A TURN server without a username and a password, or with one that is too long.
+     */
+    case credentials
+    /**
+     * One more than an account may have.
+     */
+    case tooMany
+    /**
+     * Something else.
+     */
+    case other
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension IceServerProblem: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeIceServerProblem: FfiConverterRustBuffer {
+    typealias SwiftType = IceServerProblem
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> IceServerProblem {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .scheme
+        
+        case 2: return .stunOverTls
+        
+        case 3: return .host
+        
+        case 4: return .port
+        
+        case 5: return .parameter
+        
+        case 6: return .transport
+        
+        case 7: return .turnOverDtls
+        
+        case 8: return .credentials
+        
+        case 9: return .tooMany
+        
+        case 10: return .other
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: IceServerProblem, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .scheme:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .stunOverTls:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .host:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .port:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .parameter:
+            writeInt(&buf, Int32(5))
+        
+        
+        case .transport:
+            writeInt(&buf, Int32(6))
+        
+        
+        case .turnOverDtls:
+            writeInt(&buf, Int32(7))
+        
+        
+        case .credentials:
+            writeInt(&buf, Int32(8))
+        
+        
+        case .tooMany:
+            writeInt(&buf, Int32(9))
+        
+        
+        case .other:
+            writeInt(&buf, Int32(10))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIceServerProblem_lift(_ buf: RustBuffer) throws -> IceServerProblem {
+    return try FfiConverterTypeIceServerProblem.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeIceServerProblem_lower(_ value: IceServerProblem) -> RustBuffer {
+    return FfiConverterTypeIceServerProblem.lower(value)
+}
+
+
+
+/**
  * What the subscription gives.
  */
 
@@ -6688,6 +7616,91 @@ public func FfiConverterTypeLogLevel_lower(_ value: LogLevel) -> RustBuffer {
 
 
 /**
+ * What an account asks of the protection of its calls' sound.
+ */
+
+public enum MediaSecurity: Equatable, Hashable {
+    
+    /**
+     * No call without: neither placed nor taken.
+     */
+    case required
+    /**
+     * Encrypted wherever the far end can.
+     */
+    case preferred
+    /**
+     * Plain is offered; what the far end wants encrypted is.
+     */
+    case plainAllowed
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension MediaSecurity: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeMediaSecurity: FfiConverterRustBuffer {
+    typealias SwiftType = MediaSecurity
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> MediaSecurity {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .required
+        
+        case 2: return .preferred
+        
+        case 3: return .plainAllowed
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: MediaSecurity, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .required:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .preferred:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .plainAllowed:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMediaSecurity_lift(_ buf: RustBuffer) throws -> MediaSecurity {
+    return try FfiConverterTypeMediaSecurity.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeMediaSecurity_lower(_ value: MediaSecurity) -> RustBuffer {
+    return FfiConverterTypeMediaSecurity.lower(value)
+}
+
+
+
+/**
  * Why a call cannot do that now.
  */
 
@@ -6725,6 +7738,10 @@ public enum Obstacle: Equatable, Hashable {
      * No sound flows now.
      */
     case noMedia
+    /**
+     * The call has no safety phrase to compare.
+     */
+    case noPhrase
     /**
      * It is ending, or has ended.
      */
@@ -6766,7 +7783,9 @@ public struct FfiConverterTypeObstacle: FfiConverterRustBuffer {
         
         case 8: return .noMedia
         
-        case 9: return .over
+        case 9: return .noPhrase
+        
+        case 10: return .over
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -6808,8 +7827,12 @@ public struct FfiConverterTypeObstacle: FfiConverterRustBuffer {
             writeInt(&buf, Int32(8))
         
         
-        case .over:
+        case .noPhrase:
             writeInt(&buf, Int32(9))
+        
+        
+        case .over:
+            writeInt(&buf, Int32(10))
         
         }
     }
@@ -7013,6 +8036,81 @@ public func FfiConverterTypeRejectReason_lower(_ value: RejectReason) -> RustBuf
 
 
 /**
+ * When calls go through a TURN server.
+ */
+
+public enum RelayUse: Equatable, Hashable {
+    
+    /**
+     * Where nothing shorter is found.
+     */
+    case whenNeeded
+    /**
+     * Always: the far end learns no address of this device. Where no server relays, there is no call.
+     */
+    case always
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension RelayUse: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeRelayUse: FfiConverterRustBuffer {
+    typealias SwiftType = RelayUse
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> RelayUse {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .whenNeeded
+        
+        case 2: return .always
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: RelayUse, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .whenNeeded:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .always:
+            writeInt(&buf, Int32(2))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRelayUse_lift(_ buf: RustBuffer) throws -> RelayUse {
+    return try FfiConverterTypeRelayUse.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeRelayUse_lower(_ value: RelayUse) -> RustBuffer {
+    return FfiConverterTypeRelayUse.lower(value)
+}
+
+
+
+/**
  * Why an account is not signed in.
  */
 
@@ -7034,6 +8132,14 @@ public enum SignInProblem: Equatable, Hashable {
      * The server cannot be reached, or does not answer.
      */
     case unreachable
+    /**
+     * The server cannot be spoken with securely, and nothing was said in the clear instead.
+     */
+    case insecure(
+        /**
+         * What is wrong with it.
+         */problem: TlsProblem
+    )
     /**
      * The server is overloaded or broken for now.
      */
@@ -7074,10 +8180,13 @@ public struct FfiConverterTypeSignInProblem: FfiConverterRustBuffer {
         
         case 3: return .unreachable
         
-        case 4: return .serverFailed(status: try FfiConverterUInt16.read(from: &buf)
+        case 4: return .insecure(problem: try FfiConverterTypeTlsProblem.read(from: &buf)
         )
         
-        case 5: return .invalidServer
+        case 5: return .serverFailed(status: try FfiConverterUInt16.read(from: &buf)
+        )
+        
+        case 6: return .invalidServer
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -7100,13 +8209,18 @@ public struct FfiConverterTypeSignInProblem: FfiConverterRustBuffer {
             writeInt(&buf, Int32(3))
         
         
-        case let .serverFailed(status):
+        case let .insecure(problem):
             writeInt(&buf, Int32(4))
+            FfiConverterTypeTlsProblem.write(problem, into: &buf)
+            
+        
+        case let .serverFailed(status):
+            writeInt(&buf, Int32(5))
             FfiConverterUInt16.write(status, into: &buf)
             
         
         case .invalidServer:
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(6))
         
         }
     }
@@ -7475,11 +8589,120 @@ public func FfiConverterTypeStorageProblem_lower(_ value: StorageProblem) -> Rus
 
 
 /**
+ * Why a server cannot be spoken with securely.
+ */
+
+public enum TlsProblem: Equatable, Hashable {
+    
+    /**
+     * Its certificate is past its end or before its start, or this device's clock is wrong.
+     */
+    case expired
+    /**
+     * Its certificate is for another name.
+     */
+    case wrongName
+    /**
+     * Nobody this device trusts vouches for its certificate.
+     */
+    case untrusted
+    /**
+     * Its certificate could not be checked: the app's own verifier failed.
+     */
+    case unchecked
+    /**
+     * It refused the handshake, or does not speak TLS of a version that is safe.
+     */
+    case handshake
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension TlsProblem: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTlsProblem: FfiConverterRustBuffer {
+    typealias SwiftType = TlsProblem
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> TlsProblem {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .expired
+        
+        case 2: return .wrongName
+        
+        case 3: return .untrusted
+        
+        case 4: return .unchecked
+        
+        case 5: return .handshake
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: TlsProblem, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .expired:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .wrongName:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .untrusted:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .unchecked:
+            writeInt(&buf, Int32(4))
+        
+        
+        case .handshake:
+            writeInt(&buf, Int32(5))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTlsProblem_lift(_ buf: RustBuffer) throws -> TlsProblem {
+    return try FfiConverterTypeTlsProblem.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTlsProblem_lower(_ value: TlsProblem) -> RustBuffer {
+    return FfiConverterTypeTlsProblem.lower(value)
+}
+
+
+
+/**
  * How to reach a server.
  */
 
 public enum Transport: Equatable, Hashable {
     
+    /**
+     * What the server's domain says, encrypted if it offers that; UDP if it says nothing.
+     */
+    case automatic
     /**
      * UDP.
      */
@@ -7488,6 +8711,10 @@ public enum Transport: Equatable, Hashable {
      * TCP.
      */
     case tcp
+    /**
+     * TLS, and never anything else: nothing is sent, nor taken in, in the clear.
+     */
+    case tls
 
 
 
@@ -7509,9 +8736,13 @@ public struct FfiConverterTypeTransport: FfiConverterRustBuffer {
         let variant: Int32 = try readInt(&buf)
         switch variant {
         
-        case 1: return .udp
+        case 1: return .automatic
         
-        case 2: return .tcp
+        case 2: return .udp
+        
+        case 3: return .tcp
+        
+        case 4: return .tls
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -7521,12 +8752,20 @@ public struct FfiConverterTypeTransport: FfiConverterRustBuffer {
         switch value {
         
         
-        case .udp:
+        case .automatic:
             writeInt(&buf, Int32(1))
         
         
-        case .tcp:
+        case .udp:
             writeInt(&buf, Int32(2))
+        
+        
+        case .tcp:
+            writeInt(&buf, Int32(3))
+        
+        
+        case .tls:
+            writeInt(&buf, Int32(4))
         
         }
     }
@@ -7545,6 +8784,91 @@ public func FfiConverterTypeTransport_lift(_ buf: RustBuffer) throws -> Transpor
 #endif
 public func FfiConverterTypeTransport_lower(_ value: Transport) -> RustBuffer {
     return FfiConverterTypeTransport.lower(value)
+}
+
+
+
+/**
+ * What came of comparing the safety phrase.
+ */
+
+public enum Trust: Equatable, Hashable {
+    
+    /**
+     * Nobody compared it, or there was none.
+     */
+    case unverified
+    /**
+     * The two read the same words.
+     */
+    case verified
+    /**
+     * They did not: somebody sits between them.
+     */
+    case distrusted
+
+
+
+
+
+}
+
+#if compiler(>=6)
+extension Trust: Sendable {}
+#endif
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public struct FfiConverterTypeTrust: FfiConverterRustBuffer {
+    typealias SwiftType = Trust
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> Trust {
+        let variant: Int32 = try readInt(&buf)
+        switch variant {
+        
+        case 1: return .unverified
+        
+        case 2: return .verified
+        
+        case 3: return .distrusted
+        
+        default: throw UniffiInternalError.unexpectedEnumCase
+        }
+    }
+
+    public static func write(_ value: Trust, into buf: inout [UInt8]) {
+        switch value {
+        
+        
+        case .unverified:
+            writeInt(&buf, Int32(1))
+        
+        
+        case .verified:
+            writeInt(&buf, Int32(2))
+        
+        
+        case .distrusted:
+            writeInt(&buf, Int32(3))
+        
+        }
+    }
+}
+
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTrust_lift(_ buf: RustBuffer) throws -> Trust {
+    return try FfiConverterTypeTrust.lift(buf)
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+public func FfiConverterTypeTrust_lower(_ value: Trust) -> RustBuffer {
+    return FfiConverterTypeTrust.lower(value)
 }
 
 
@@ -7743,6 +9067,30 @@ fileprivate struct FfiConverterOptionTypeCancelToken: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeCertificateVerifier: FfiConverterRustBuffer {
+    typealias SwiftType = CertificateVerifier?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeCertificateVerifier.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeCertificateVerifier.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeAccountInfo: FfiConverterRustBuffer {
     typealias SwiftType = AccountInfo?
 
@@ -7783,6 +9131,54 @@ fileprivate struct FfiConverterOptionTypeCallInfo: FfiConverterRustBuffer {
         switch try readInt(&buf) as Int8 {
         case 0: return nil
         case 1: return try FfiConverterTypeCallInfo.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeIceConfig: FfiConverterRustBuffer {
+    typealias SwiftType = IceConfig?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeIceConfig.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeIceConfig.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterOptionTypeSafetyPhrase: FfiConverterRustBuffer {
+    typealias SwiftType = SafetyPhrase?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeSafetyPhrase.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeSafetyPhrase.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
     }
@@ -7959,6 +9355,30 @@ fileprivate struct FfiConverterOptionTypeIncomingCall: FfiConverterRustBuffer {
 #if swift(>=5.8)
 @_documentation(visibility: private)
 #endif
+fileprivate struct FfiConverterOptionTypeMediaSecurity: FfiConverterRustBuffer {
+    typealias SwiftType = MediaSecurity?
+
+    public static func write(_ value: SwiftType, into buf: inout [UInt8]) {
+        guard let value = value else {
+            writeInt(&buf, Int8(0))
+            return
+        }
+        writeInt(&buf, Int8(1))
+        FfiConverterTypeMediaSecurity.write(value, into: &buf)
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> SwiftType {
+        switch try readInt(&buf) as Int8 {
+        case 0: return nil
+        case 1: return try FfiConverterTypeMediaSecurity.read(from: &buf)
+        default: throw UniffiInternalError.unexpectedOptionalTag
+        }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
 fileprivate struct FfiConverterOptionTypeTransport: FfiConverterRustBuffer {
     typealias SwiftType = Transport?
 
@@ -7977,6 +9397,81 @@ fileprivate struct FfiConverterOptionTypeTransport: FfiConverterRustBuffer {
         case 1: return try FfiConverterTypeTransport.read(from: &buf)
         default: throw UniffiInternalError.unexpectedOptionalTag
         }
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceUInt32: FfiConverterRustBuffer {
+    typealias SwiftType = [UInt32]
+
+    public static func write(_ value: [UInt32], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterUInt32.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [UInt32] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [UInt32]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterUInt32.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceString: FfiConverterRustBuffer {
+    typealias SwiftType = [String]
+
+    public static func write(_ value: [String], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterString.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [String] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [String]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterString.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceData: FfiConverterRustBuffer {
+    typealias SwiftType = [Data]
+
+    public static func write(_ value: [Data], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterData.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [Data] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [Data]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterData.read(from: &buf))
+        }
+        return seq
     }
 }
 
@@ -8050,6 +9545,31 @@ fileprivate struct FfiConverterSequenceTypeCallRecord: FfiConverterRustBuffer {
         seq.reserveCapacity(Int(len))
         for _ in 0 ..< len {
             seq.append(try FfiConverterTypeCallRecord.read(from: &buf))
+        }
+        return seq
+    }
+}
+
+#if swift(>=5.8)
+@_documentation(visibility: private)
+#endif
+fileprivate struct FfiConverterSequenceTypeIceServer: FfiConverterRustBuffer {
+    typealias SwiftType = [IceServer]
+
+    public static func write(_ value: [IceServer], into buf: inout [UInt8]) {
+        let len = Int32(value.count)
+        writeInt(&buf, len)
+        for item in value {
+            FfiConverterTypeIceServer.write(item, into: &buf)
+        }
+    }
+
+    public static func read(from buf: inout (data: Data, offset: Data.Index)) throws -> [IceServer] {
+        let len: Int32 = try readInt(&buf)
+        var seq = [IceServer]()
+        seq.reserveCapacity(Int(len))
+        for _ in 0 ..< len {
+            seq.append(try FfiConverterTypeIceServer.read(from: &buf))
         }
         return seq
     }
@@ -8194,6 +9714,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_call_updates() != 61536) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tandem_ffi_checksum_method_call_verify() != 47437) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tandem_ffi_checksum_method_callevents_end() != 40029) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8221,10 +9744,10 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_tandemcore_accounts() != 20527) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_tandemcore_add_direct() != 58636) {
+    if (uniffi_tandem_ffi_checksum_method_tandemcore_add_direct() != 53232) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_tandemcore_add_sip() != 19970) {
+    if (uniffi_tandem_ffi_checksum_method_tandemcore_add_sip() != 9345) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_tandemcore_call() != 64730) {
@@ -8251,7 +9774,7 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_tandemcore_shutdown() != 3416) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_method_tandemcore_stage() != 25233) {
+    if (uniffi_tandem_ffi_checksum_method_tandemcore_stage() != 10239) {
         return InitializationResult.apiChecksumMismatch
     }
     if (uniffi_tandem_ffi_checksum_method_tandemcore_start() != 4100) {
@@ -8266,6 +9789,9 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_method_historyupdates_next() != 50365) {
         return InitializationResult.apiChecksumMismatch
     }
+    if (uniffi_tandem_ffi_checksum_method_certificateverifier_verify() != 30495) {
+        return InitializationResult.apiChecksumMismatch
+    }
     if (uniffi_tandem_ffi_checksum_method_logsink_log() != 50550) {
         return InitializationResult.apiChecksumMismatch
     }
@@ -8278,10 +9804,11 @@ private let initializationResult: InitializationResult = {
     if (uniffi_tandem_ffi_checksum_constructor_canceltoken_new() != 10038) {
         return InitializationResult.apiChecksumMismatch
     }
-    if (uniffi_tandem_ffi_checksum_constructor_tandemcore_new() != 63343) {
+    if (uniffi_tandem_ffi_checksum_constructor_tandemcore_new() != 15992) {
         return InitializationResult.apiChecksumMismatch
     }
 
+    uniffiCallbackInitCertificateVerifier()
     uniffiCallbackInitLogSink()
     uniffiCallbackInitSecretStore()
     return InitializationResult.ok

@@ -1,8 +1,10 @@
 //! A SIP registrar and proxy for loopback, to try a client against.
 //!
-//! Prints `{"address":"127.0.0.1:PORT"}` once it is reached there over UDP and TCP, then runs until killed.
+//! Prints `{"address":"127.0.0.1:PORT"}` once it is reached there over UDP and TCP, with `--tls-name` a second line,
+//! `{"tls":"127.0.0.1:PORT"}`, once it is over TLS, then runs until killed.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use clap::Parser;
 use serde_json::json;
 use tandem_sip::digest::Algorithm;
 use tandem_world::sip_registrar::{Config, Server, User};
+use tandem_world::tls_front::{Authority, TlsFront};
 
 /// A SIP registrar and proxy for loopback.
 #[derive(Parser)]
@@ -41,10 +44,26 @@ struct Arguments {
     /// Longest registration.
     #[arg(long, value_name = "SECS", default_value_t = 3_600)]
     max_expires: u64,
+    /// Be reached over TLS as well, with a certificate for this name.
+    #[arg(long, value_name = "NAME", requires = "tls_authority")]
+    tls_name: Option<String>,
+    /// Where to leave the certificate (PEM) of the authority that signed it.
+    #[arg(long, value_name = "FILE")]
+    tls_authority: Option<PathBuf>,
+    /// The year it ends in.
+    #[arg(long, value_name = "YEAR", default_value_t = 2100)]
+    tls_until: i32,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let front = |server: &Server| {
+        let name = arguments.tls_name.as_deref()?;
+        let authority = Authority::new();
+        authority.save(arguments.tls_authority.as_deref()?);
+        let front = TlsFront::start(&authority, name, arguments.tls_until, server.address());
+        Some(front)
+    };
     let mut config = Config {
         users: arguments.users,
         realm: arguments.realm,
@@ -60,7 +79,11 @@ fn main() -> ExitCode {
     }
     match Server::bind(config, arguments.bind) {
         Ok(server) => {
+            let front = front(&server);
             println!("{}", json!({ "address": server.address().to_string() }));
+            if let Some(front) = &front {
+                println!("{}", json!({ "tls": front.address().to_string() }));
+            }
             loop {
                 std::thread::park();
             }

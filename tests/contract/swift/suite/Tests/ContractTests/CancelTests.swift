@@ -11,7 +11,7 @@ final class CancelTests: XCTestCase {
         let tandem = try Phone.core(in: freshFolder("alice"))
         try await tandem.start()
         let signingIn = Task {
-            try await tandem.accounts.addSIP("sip:alice@example.org", server: silent.address)
+            try await tandem.accounts.addSIP("sip:alice@example.org", settings: SIPSettings(server: silent.address))
         }
         try await eventually("the account is there") { tandem.accounts.list.count == 1 }
         let asked = ContinuousClock.now

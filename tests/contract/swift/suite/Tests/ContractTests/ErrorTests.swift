@@ -26,6 +26,7 @@ final class ErrorTests: XCTestCase {
             .InvalidAddress, .InvalidServer, .InvalidLocalAddress, .Exists, .Unknown, .NotAuthorised,
             .Refused(status: 603), .Unreachable, .ServerFailed(status: 503), .Cancelled,
             .NotRunning(stage: .suspended), .Storage(problem: .diskFull), .Internal,
+            .InvalidIceServer(index: 0, problem: .host), .Insecure(problem: .expired),
         ]
         let call: [CallError] = [
             .InvalidTarget, .InvalidKeys(limit: 64), .NoAccount, .TooManyCalls, .Unknown,
@@ -40,12 +41,13 @@ final class ErrorTests: XCTestCase {
             .Internal,
         ]
         let platform: [PlatformError] = [.Failed(reason: "locked")]
-        let all: [any Error] = account + call + history + lifecycle + platform
-        for error in all {
+        let certificate: [CertificateError] = [.Expired, .WrongName, .Untrusted, .Failed]
+        let all: [[any Error]] = [account, call, history, lifecycle, platform, certificate]
+        for error in all.joined() {
             let text = "\(error)"
             XCTAssertEqual(error.localizedDescription, text)
             XCTAssertTrue(text.contains(" "), text)
-            XCTAssertEqual(text.first?.isLowercase, true, text)
+            XCTAssertTrue(text.first?.isLowercase == true || text.hasPrefix("STUN"), text)
             // Not the case and its fields, as Swift prints what says nothing of itself.
             XCTAssertFalse(text.contains(": \"") || text.contains("Error."), text)
         }
@@ -66,13 +68,13 @@ final class ErrorTests: XCTestCase {
         for nobody in ["no address", "nobody", ""] {
             for server in [nil, "127.0.0.1"] {
                 let invalid = try await thrown(AccountError.self) {
-                    try await tandem.accounts.addSIP(nobody, server: server)
+                    try await tandem.accounts.addSIP(nobody, settings: SIPSettings(server: server))
                 }
                 XCTAssertEqual(invalid, .InvalidAddress, nobody)
             }
         }
         let nowhere = try await thrown(AccountError.self) {
-            try await tandem.accounts.addSIP("a@example.org", server: "not a host")
+            try await tandem.accounts.addSIP("a@example.org", settings: SIPSettings(server: "not a host"))
         }
         XCTAssertEqual(nowhere, .InvalidServer)
 
@@ -80,7 +82,7 @@ final class ErrorTests: XCTestCase {
         let refusing = Thread { closed.refuse(with: 403) }
         refusing.start()
         let refused = try await thrown(AccountError.self) {
-            try await tandem.accounts.addSIP("sip:alice@example.org", server: closed.address)
+            try await tandem.accounts.addSIP("sip:alice@example.org", settings: SIPSettings(server: closed.address))
         }
         XCTAssertEqual(refused, .Refused(status: 403))
 

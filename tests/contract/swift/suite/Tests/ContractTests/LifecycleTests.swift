@@ -57,7 +57,7 @@ final class LifecycleTests: XCTestCase {
         for stage in [Stage.suspended, .ended] {
             let adding = Task {
                 try await thrown(AccountError.self) {
-                    try await tandem.accounts.addSIP("alice@example.org", server: silent.address)
+                    try await tandem.accounts.addSIP("alice@example.org", settings: SIPSettings(server: silent.address))
                 }
             }
             try await eventually("the account is there") { tandem.accounts.list.count == 1 }

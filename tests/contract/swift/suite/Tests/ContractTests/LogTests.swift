@@ -35,7 +35,8 @@ final class LogTests: XCTestCase {
         let tandem = alice.tandem
         _ = try await thrown(AccountError.self) {
             try await tandem.accounts.addSIP(
-                "sip:carol@\(registrar.address)", password: "swordfish", displayName: "Carol Singer")
+                "sip:carol@\(registrar.address)", password: "swordfish",
+                settings: SIPSettings(displayName: "Carol Singer"))
         }
         await alice.tandem.shutdown()
         await bob.tandem.shutdown()

@@ -14,6 +14,14 @@ final class Phone: Sendable {
         account = try await tandem.accounts.addDirect(localAddress: "127.0.0.1")
     }
 
+    /// A phone that takes no call that is not encrypted.
+    init(secure name: String) async throws {
+        tandem = try Phone.core(in: freshFolder(name))
+        try await tandem.start()
+        account = try await tandem.accounts.addDirect(
+            localAddress: "127.0.0.1", mediaSecurity: .required)
+    }
+
     /// A phone that signs in at a registrar instead.
     init(_ name: String, user: String, password: String, at registrar: Registrar) async throws {
         tandem = try Phone.core(in: freshFolder(name))
@@ -22,8 +30,11 @@ final class Phone: Sendable {
             "sip:\(user)@\(registrar.address)", password: password)
     }
 
-    static func core(in folder: URL, backlog: UInt32? = nil) throws -> Tandem {
-        let platform = FolderPlatform(folder: folder.appendingPathComponent("secrets"))
+    static func core(
+        in folder: URL, backlog: UInt32? = nil, certificates: (any CertificateVerifier)? = nil
+    ) throws -> Tandem {
+        let platform = FolderPlatform(
+            folder: folder.appendingPathComponent("secrets"), certificates: certificates)
         let options = Tandem.Options(eventBacklog: backlog)
         return try Tandem(
             directory: folder.appendingPathComponent("data"), platform: platform, options: options)

@@ -1,4 +1,5 @@
 import Foundation
+import Tandem
 
 /// A program beside the test, which prints one JSON object a line; ended with the test.
 final class Program: @unchecked Sendable {
@@ -66,11 +67,40 @@ final class Registrar: Sendable {
     private let program: Program
 
     /// - Parameter users: `NAME:PASSWORD`
-    init(users: String...) throws {
-        let path = try variable("TANDEM_REGISTRAR")
-        program = try Program(path, users.flatMap { ["--user", $0] })
+    convenience init(users: String...) throws {
+        try self.init(users.flatMap { ["--user", $0] })
+    }
+
+    init(_ arguments: [String]) throws {
+        program = try Program(try variable("TANDEM_REGISTRAR"), arguments)
         address = try program.value(of: "address")
     }
 
+    fileprivate func next(_ key: String) throws -> String { try program.value(of: key) }
+
     func end() { program.end() }
+}
+
+/// The same, reached over TLS as `127.0.0.1`, whatever its certificate says.
+final class SecureRegistrar: Sendable {
+    let settings: SIPSettings
+    /// The certificate of the authority that signed the server's.
+    let authority: URL
+    private let registrar: Registrar
+
+    /// - Parameters:
+    ///   - user: `NAME:PASSWORD`
+    ///   - named: Whom the certificate names.
+    ///   - until: The year it ends in.
+    init(user: String, named: String = "127.0.0.1", until: Int = 2100) throws {
+        authority = try freshFolder("authority").appendingPathComponent("authority.pem")
+        registrar = try Registrar([
+            "--user", user, "--domain", "tandem.test", "--tls-name", named, "--tls-until", "\(until)",
+            "--tls-authority", authority.path,
+        ])
+        let port = try registrar.next("tls").split(separator: ":").last.map(String.init) ?? ""
+        settings = SIPSettings(server: "127.0.0.1:\(port)", transport: .tls)
+    }
+
+    func end() { registrar.end() }
 }

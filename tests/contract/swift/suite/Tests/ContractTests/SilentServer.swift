@@ -24,7 +24,7 @@ final class SilentServer: Sendable {
 
     deinit { close(socket) }
 
-    /// Refuses one SIP request. Blocks until it comes.
+    /// Takes one SIP request and refuses it. Blocks until it comes.
     func refuse(with status: Int) {
         var buffer = [UInt8](repeating: 0, count: 4096)
         var sender = sockaddr_in()
@@ -33,6 +33,8 @@ final class SilentServer: Sendable {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { sender in
                 let count = recvfrom(socket, &buffer, buffer.count, 0, sender, &size)
                 let request = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self)
+                // Nobody answers an acknowledgement (RFC 3261 §17.1.1.3).
+                if request.hasPrefix("ACK ") { return }
                 let reply = Array(SilentServer.reply(to: request, status: status).utf8)
                 sendto(socket, reply, reply.count, 0, sender, size)
             }

@@ -1,19 +1,33 @@
 package org.tandem
 
 import android.content.Context
+import android.net.http.X509TrustManagerExtensions
 import android.security.keystore.KeyGenParameterSpec
 import android.security.keystore.KeyProperties
 import java.io.File
 import java.security.KeyStore
+import java.security.cert.X509Certificate
 import javax.crypto.KeyGenerator
 import javax.crypto.SecretKey
 
 /**
  * Android (API 26 and newer): secrets are sealed with a key that never leaves the Android Keystore, in a folder that
- * no backup takes along. A device that is set up from a backup begins anew.
+ * no backup takes along. A device that is set up from a backup begins anew. Servers are trusted as the app's network
+ * security configuration says.
  */
 class AndroidPlatform(context: Context, override val audio: AudioPath = AudioPath.Device) : Platform {
     override val secrets: SecretStore = SealedSecrets(File(context.noBackupFilesDir, "tandem-keys"), ::key)
+
+    override val certificates: CertificateVerifier = SystemTrust()
+
+    /** Only with the server's name does Android find the rules that an app has for one domain. */
+    private class SystemTrust : CertificateVerifier {
+        private val trusts by lazy { X509TrustManagerExtensions(TrustManagerVerifier.system()) }
+
+        override fun verify(server: String, chain: List<X509Certificate>) {
+            trusts.checkServerTrusted(chain.toTypedArray(), TrustManagerVerifier.KEY_EXCHANGE, server)
+        }
+    }
 
     private companion object {
         const val KEYSTORE = "AndroidKeyStore"

@@ -49,12 +49,15 @@ sealed interface AccountState {
 sealed interface SignInProblem {
     data object NotAuthorised : SignInProblem
     data class Refused(val status: Int) : SignInProblem
+
+    /** Nobody listens there, nobody answers, or there is no way there. */
     data object Unreachable : SignInProblem
+
+    /** The server cannot be spoken with securely, and nothing was said in the clear instead. */
+    data class Insecure(val problem: TlsProblem) : SignInProblem
     data class ServerFailed(val status: Int) : SignInProblem
     data object InvalidServer : SignInProblem
 }
-
-typealias Transport = org.tandem.ffi.Transport
 
 internal fun FfiAccountInfo.idiomatic() = AccountInfo(id.toLong(), address, state.idiomatic())
 
@@ -70,6 +73,7 @@ private fun FfiSignInProblem.idiomatic(): SignInProblem = when (this) {
     is FfiSignInProblem.NotAuthorised -> SignInProblem.NotAuthorised
     is FfiSignInProblem.Refused -> SignInProblem.Refused(status.toInt())
     is FfiSignInProblem.Unreachable -> SignInProblem.Unreachable
+    is FfiSignInProblem.Insecure -> SignInProblem.Insecure(problem)
     is FfiSignInProblem.ServerFailed -> SignInProblem.ServerFailed(status.toInt())
     is FfiSignInProblem.InvalidServer -> SignInProblem.InvalidServer
 }

@@ -3,7 +3,6 @@ package org.tandem
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.mapNotNull
 import org.tandem.ffi.AccountListUpdate
-import org.tandem.ffi.SipSettings
 
 /** The accounts of this device. */
 class Accounts internal constructor(private val core: Core) {
@@ -23,22 +22,24 @@ class Accounts internal constructor(private val core: Core) {
      *
      * @throws AccountException what a person can act on; then there is no such account
      */
-    suspend fun addSip(
-        address: String,
-        password: String? = null,
-        server: String? = null,
-        user: String? = null,
-        displayName: String? = null,
-        transport: Transport? = null,
-        localAddress: String? = null,
-    ): Account = core.ask(Area.ACCOUNT) { core ->
-        val settings = SipSettings(address, password, server, user, displayName, transport, localAddress)
-        core.addSip(settings, null).use { Account(this.core, it.id()) }
-    }
+    suspend fun addSip(address: String, password: String? = null, settings: SipSettings = SipSettings()): Account =
+        core.ask(Area.ACCOUNT) { core ->
+            core.addSip(settings.ffi(address, password), null).use { Account(this.core, it.id()) }
+        }
 
-    /** Adds an account without a server, called at `IP` or `IP:PORT` of this device. */
-    suspend fun addDirect(localAddress: String, transport: Transport = Transport.UDP): Account =
-        core.ask(Area.ACCOUNT) { core -> core.addDirect(localAddress, transport).use { Account(this.core, it.id()) } }
+    /**
+     * Adds an account without a server, called at `IP` or `IP:PORT` of this device.
+     *
+     * @throws AccountException the address, or a STUN or TURN server, cannot be used
+     */
+    suspend fun addDirect(
+        localAddress: String,
+        transport: Transport = Transport.AUTOMATIC,
+        mediaSecurity: MediaSecurity = MediaSecurity.PLAIN_ALLOWED,
+        ice: IceConfig = IceConfig(),
+    ): Account = core.ask(Area.ACCOUNT) { core ->
+        core.addDirect(directSettings(localAddress, transport, mediaSecurity, ice)).use { Account(this.core, it.id()) }
+    }
 
     /** The account with this id. */
     operator fun get(id: Long): Account? =

@@ -1,6 +1,7 @@
 package org.tandem
 
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.mapNotNull
 import kotlinx.coroutines.flow.onEmpty
 import org.tandem.ffi.CallEventUpdate
@@ -34,6 +35,9 @@ class Call internal constructor(private val core: Core, private val platform: Pl
 
     /** What it is doing; [CallState.Ended] comes last. */
     val state: LiveFlow<CallState> = LiveFlow(infos.mapNotNull { it.state }, { info.state })
+
+    /** What the two can read to each other; `null` until it is there. The next step is [verify]. */
+    val safetyPhrase: LiveFlow<SafetyPhrase?> = LiveFlow(infos.map { it.safetyPhrase }, { info.safetyPhrase })
 
     /** What happens in it from now on; ends with it. */
     val events: Flow<CallEvent> =
@@ -71,6 +75,14 @@ class Call internal constructor(private val core: Core, private val platform: Pl
 
     /** Turns the microphone off, or on again. */
     suspend fun mute(muted: Boolean) = ask { it.mute(muted) }
+
+    /**
+     * The two have read the [safetyPhrase] to each other: [matches] says whether the words were the same. The history
+     * keeps it; it may be said again.
+     *
+     * @throws CallException.NotNow there is no phrase
+     */
+    suspend fun verify(matches: Boolean) = ask { it.verify(matches) }
 
     /**
      * Plays keys to the far end: `0`–`9`, `*`, `#`, `A`–`D`; back when the last one was played. They are heard also while

@@ -5,10 +5,11 @@ import java.nio.file.Files
 import java.nio.file.StandardCopyOption.ATOMIC_MOVE
 import java.nio.file.attribute.PosixFilePermissions
 
-/** A plain JVM: secrets are files only this user can read, in [folder]. */
+/** A plain JVM: secrets are files only this user can read, in [folder]; whom the JVM trusts is trusted. */
 class DesktopPlatform(
     private val folder: File,
     override val audio: AudioPath = AudioPath.Device,
+    override val certificates: CertificateVerifier = TrustManagerVerifier(),
 ) : Platform {
     override val secrets: SecretStore = object : SecretStore {
         override fun load(name: String): ByteArray? = file(name).takeIf { it.exists() }?.readBytes()

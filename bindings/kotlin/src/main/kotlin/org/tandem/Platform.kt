@@ -7,6 +7,9 @@ interface Platform {
     /** Keeps the core's keys. Called on a thread that may block; may throw. */
     val secrets: SecretStore
 
+    /** Whom to trust; `null`: whom a computer's own list of authorities names, which is nobody on a phone. */
+    val certificates: CertificateVerifier? get() = null
+
     /** The sound of a call that says nothing else. */
     val audio: AudioPath get() = AudioPath.Device
 }

@@ -64,7 +64,9 @@ class Tandem private constructor(ffi: TandemCore, platform: Platform) : AutoClos
                 maxCalls = options.maxCalls?.toUInt(),
                 eventBacklog = options.eventBacklog?.toUInt(),
             )
-            return Tandem(translating(Area.LIFECYCLE) { TandemCore(config, platform.secrets.plain()) }, platform)
+            val certificates = platform.certificates?.plain()
+            val core = translating(Area.LIFECYCLE) { TandemCore(config, platform.secrets.plain(), certificates) }
+            return Tandem(core, platform)
         }
 
         /** Gives the log of the process to [sink], which has a thread of its own; the last caller gets it. */

@@ -32,6 +32,10 @@ sealed class AccountException(message: String, cause: Throwable?) : TandemExcept
     class InvalidAddress(message: String, cause: Throwable) : AccountException(message, cause)
     class InvalidServer(message: String, cause: Throwable) : AccountException(message, cause)
     class InvalidLocalAddress(message: String, cause: Throwable) : AccountException(message, cause)
+
+    /** The STUN or TURN server at [index] (from 0) cannot be used as it is given. */
+    class InvalidIceServer(val index: Int, val problem: IceServerProblem, message: String, cause: Throwable) :
+        AccountException(message, cause)
     class Exists(message: String, cause: Throwable) : AccountException(message, cause)
     class Unknown(message: String = "there is no such account", cause: Throwable? = null) :
         AccountException(message, cause)
@@ -39,7 +43,12 @@ sealed class AccountException(message: String, cause: Throwable?) : TandemExcept
 
     /** [status] is SIP's. */
     class Refused(val status: Int, message: String, cause: Throwable) : AccountException(message, cause)
+
+    /** Nobody listens there, nobody answers, or there is no way there. */
     class Unreachable(message: String, cause: Throwable) : AccountException(message, cause)
+
+    /** The server cannot be spoken with securely, and nothing was said in the clear instead. */
+    class Insecure(val problem: TlsProblem, message: String, cause: Throwable) : AccountException(message, cause)
     class ServerFailed(val status: Int, message: String, cause: Throwable) : AccountException(message, cause)
 
     /** Nobody waits for the account any more. A cancelled coroutine throws Kotlin's own exception instead. */
@@ -88,6 +97,8 @@ sealed class HistoryException(message: String, cause: Throwable?) : TandemExcept
     class Internal(message: String, cause: Throwable) : HistoryException(message, cause)
 }
 
+typealias IceServerProblem = org.tandem.ffi.IceServerProblem
 typealias Obstacle = org.tandem.ffi.Obstacle
 typealias SoundProblem = org.tandem.ffi.SoundProblem
 typealias StorageProblem = org.tandem.ffi.StorageProblem
+typealias TlsProblem = org.tandem.ffi.TlsProblem
