@@ -12,25 +12,27 @@ use crate::wire::{Weather, Wire};
 pub enum Variant {
     Ours,
     OursOnce,
+    OursAsking,
     Bare,
     Dimpl12,
     Dimpl12Twice,
     Dimpl13,
     Dimpl13Twice,
-    IsDimpl13,
+    DimplAutoTwice,
     IsDimpl13Twice,
 }
 
 impl Variant {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ours,
         Self::OursOnce,
+        Self::OursAsking,
         Self::Bare,
         Self::Dimpl12,
         Self::Dimpl12Twice,
         Self::Dimpl13,
         Self::Dimpl13Twice,
-        Self::IsDimpl13,
+        Self::DimplAutoTwice,
         Self::IsDimpl13Twice,
     ];
 
@@ -38,51 +40,51 @@ impl Variant {
         match self {
             Self::Ours => "ours (rtc-dtls, guards, copies)",
             Self::OursOnce => "ours without second copies",
+            Self::OursAsking => "ours, the server asks for a cookie",
             Self::Bare => "our ICE + rtc-dtls without guards",
             Self::Dimpl12 => "our ICE + dimpl DTLS 1.2",
             Self::Dimpl12Twice => "our ICE + dimpl DTLS 1.2, copies",
             Self::Dimpl13 => "our ICE + dimpl DTLS 1.3",
             Self::Dimpl13Twice => "our ICE + dimpl DTLS 1.3, copies",
-            Self::IsDimpl13 => "is + dimpl DTLS 1.3",
+            Self::DimplAutoTwice => "our ICE + dimpl, either version, copies",
             Self::IsDimpl13Twice => "is + dimpl DTLS 1.3, copies",
         }
     }
 
     fn ice(self, now: Instant, sockets: [SocketAddr; 2], seed: u64) -> [Box<dyn Ice>; 2] {
-        match self {
-            Self::Ours
-            | Self::OursOnce
-            | Self::Bare
-            | Self::Dimpl12
-            | Self::Dimpl12Twice
-            | Self::Dimpl13
-            | Self::Dimpl13Twice => way::ours(now, sockets, seed),
-            Self::IsDimpl13 | Self::IsDimpl13Twice => way::theirs(now, sockets, seed),
+        if self == Self::IsDimpl13Twice {
+            return way::theirs(now, sockets, seed);
         }
+        way::ours(now, sockets, seed)
     }
 
     /// The end that does not control is the client: the usual answerer, who says `a=setup:active`.
     fn security(self, now: Instant, seed: u64) -> [Box<dyn Security>; 2] {
-        if matches!(self, Self::Ours | Self::OursOnce) {
-            return Ours::pair(self == Self::Ours).map(|end| Box::new(end) as Box<dyn Security>);
+        let ours = |copies, announced| {
+            Ours::pair(copies, announced).map(|end| Box::new(end) as Box<dyn Security>)
+        };
+        match self {
+            Self::Ours => ours(true, true),
+            Self::OursOnce => ours(false, true),
+            Self::OursAsking => ours(true, false),
+            Self::Bare => [false, true].map(|client| Box::new(Bare::new(client)) as _),
+            Self::Dimpl12 => dimpl(now, Version::V12, false, seed),
+            Self::Dimpl12Twice => dimpl(now, Version::V12, true, seed),
+            Self::Dimpl13 => dimpl(now, Version::V13, false, seed),
+            Self::Dimpl13Twice | Self::IsDimpl13Twice => dimpl(now, Version::V13, true, seed),
+            Self::DimplAutoTwice => dimpl(now, Version::Either, true, seed),
         }
-        [0, 1].map(|end: usize| {
-            let client = end == 1;
-            let seed = seed * 2 + end as u64;
-            let dimpl = |version| Dimpl::new(now, version, client, seed);
-            match self {
-                Self::Ours | Self::OursOnce | Self::Bare => {
-                    Box::new(Bare::new(client)) as Box<dyn Security>
-                }
-                Self::Dimpl12 => Box::new(dimpl(Version::V12)),
-                Self::Dimpl12Twice => Box::new(Twice::new(now, dimpl(Version::V12))),
-                Self::Dimpl13 | Self::IsDimpl13 => Box::new(dimpl(Version::V13)),
-                Self::Dimpl13Twice | Self::IsDimpl13Twice => {
-                    Box::new(Twice::new(now, dimpl(Version::V13)))
-                }
-            }
-        })
     }
+}
+
+fn dimpl(now: Instant, version: Version, copies: bool, seed: u64) -> [Box<dyn Security>; 2] {
+    [false, true].map(|client| {
+        let end = Dimpl::new(now, version, client, seed * 2 + u64::from(client));
+        match copies {
+            true => Box::new(Twice::new(now, end)) as Box<dyn Security>,
+            false => Box::new(end),
+        }
+    })
 }
 
 /// One call being set up.

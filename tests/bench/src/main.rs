@@ -103,7 +103,7 @@ fn memory() -> Value {
     println!("\nheap of one end while a call is set up, at most, in bytes");
     let start = Instant::now();
     let mut rows = Vec::new();
-    for variant in [Variant::Ours, Variant::Dimpl13, Variant::IsDimpl13] {
+    for variant in [Variant::Ours, Variant::Dimpl13, Variant::IsDimpl13Twice] {
         let bytes = cost::memory(variant, start);
         println!("{:<38} {bytes:>8}", variant.name());
         rows.push(json!({ "variant": variant.name(), "bytes": bytes }));

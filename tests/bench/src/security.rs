@@ -11,7 +11,7 @@ use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, 
 use rtc_dtls::endpoint::{Endpoint, EndpointEvent};
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc_shared::TransportProtocol;
-use tandem_media::fuzzing::dtls::{Certificate, DtlsConfig, DtlsEvent, DtlsLink, DtlsRole};
+use tandem_media::fuzzing::dtls::{Certificate, Cookie, DtlsConfig, DtlsEvent, DtlsLink, DtlsRole};
 use tandem_types::media::Fingerprint;
 
 /// One end of a handshake.
@@ -110,13 +110,18 @@ pub struct Ours {
     role: DtlsRole,
     certificate: Certificate,
     peer: Fingerprint,
-    second_copies: bool,
+    config: DtlsConfig,
     keys: bool,
 }
 
 impl Ours {
-    /// Both ends, client last.
-    pub fn pair(second_copies: bool) -> [Self; 2] {
+    /// Both ends, client last. `announced`: the client knows the server's cookie, as between two of ours.
+    pub fn pair(second_copies: bool, announced: bool) -> [Self; 2] {
+        let config = DtlsConfig {
+            second_copies,
+            cookie: announced.then(|| Cookie::own("a name of the server's")),
+            ..DtlsConfig::default()
+        };
         let certificates = [0, 1].map(|_| Certificate::generate().expect("a certificate"));
         let prints = certificates.each_ref().map(Certificate::fingerprint);
         let [server, client] = certificates;
@@ -126,7 +131,7 @@ impl Ours {
             role,
             certificate,
             peer,
-            second_copies,
+            config,
             keys: false,
         };
         [
@@ -136,11 +141,7 @@ impl Ours {
     }
 
     fn link(&mut self, now: Instant) -> &mut DtlsLink {
-        let config = DtlsConfig {
-            second_copies: self.second_copies,
-            ..DtlsConfig::default()
-        };
-        let (role, certificate) = (self.role, &self.certificate);
+        let (role, certificate, config) = (self.role, &self.certificate, self.config);
         let peer = std::slice::from_ref(&self.peer);
         self.link.get_or_insert_with(|| {
             DtlsLink::new(now, role, certificate, peer, config).expect("a link")
@@ -149,7 +150,7 @@ impl Ours {
 
     fn settle(&mut self) {
         while let Some(event) = self.link.as_mut().and_then(DtlsLink::poll_event) {
-            self.keys |= matches!(event, DtlsEvent::Complete { .. });
+            self.keys |= matches!(event, DtlsEvent::Keys { .. });
         }
     }
 }
@@ -189,6 +190,8 @@ impl Security for Ours {
 pub enum Version {
     V12,
     V13,
+    /// The client offers both, and the server takes 1.3.
+    Either,
 }
 
 /// `dimpl`.
@@ -217,6 +220,7 @@ impl Dimpl {
         let mut dtls = match version {
             Version::V12 => Dtls::new_12(config, certificate(), now),
             Version::V13 => Dtls::new_13(config, certificate(), now),
+            Version::Either => Dtls::new_auto(config, certificate(), now),
         };
         dtls.set_active(client);
         Self {

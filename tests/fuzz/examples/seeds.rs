@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Instant;
 
-use tandem_media::fuzzing::dtls::{Certificate, DtlsConfig, DtlsLink, DtlsRole};
+use tandem_media::fuzzing::dtls::{Certificate, Cookie, DtlsConfig, DtlsLink, DtlsRole};
 
 fn main() -> std::io::Result<()> {
     for (name, bytes) in rtp() {
@@ -23,6 +23,7 @@ fn main() -> std::io::Result<()> {
     for (name, bytes) in dtls() {
         write("dtls", name, &bytes)?;
     }
+    write("dtls", "hello-with-cookie", &bold_hello())?;
     Ok(())
 }
 
@@ -142,6 +143,29 @@ fn stun() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// What both ends of a handshake say, each datagram with its length before it.
+/// What a client says that knows the cookie of the target's servers, which take it when the input's length is odd.
+fn bold_hello() -> Vec<u8> {
+    let certificate = Certificate::generate().expect("a certificate");
+    let config = DtlsConfig {
+        cookie: Some(Cookie::own("fuzz")),
+        ..DtlsConfig::default()
+    };
+    let prints = [certificate.fingerprint()];
+    let link = DtlsLink::new(
+        Instant::now(),
+        DtlsRole::Client,
+        &certificate,
+        &prints,
+        config,
+    );
+    let hello = link.expect("a link").poll_transmit().expect("a hello");
+    let mut seed = [&(hello.len() as u16).to_be_bytes()[..], &hello].concat();
+    if seed.len() % 2 == 0 {
+        seed.push(0);
+    }
+    seed
+}
+
 fn dtls() -> Vec<(&'static str, Vec<u8>)> {
     let now = Instant::now();
     let certificates = [0, 1].map(|_| Certificate::generate().expect("a certificate"));

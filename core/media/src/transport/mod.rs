@@ -32,7 +32,7 @@ use tandem_types::media::{IceDescription, SdesKey};
 use tandem_types::{Encryption, Entropy};
 
 pub(crate) use demux::RtcpItem;
-use dtls::{Certificate, DtlsConfig};
+use dtls::{Certificate, Cookie, DtlsConfig, DtlsRole};
 pub(crate) use event::TransportOutput;
 pub use event::{Certificates, TransportCounters, TransportEvent, TransportFailure};
 use fixed::FixedPath;
@@ -55,8 +55,6 @@ use crate::negotiate::{AgreedSecurity, LocalTransport, Negotiated};
 const MAX_OUTPUTS: usize = 512;
 /// Sockets of one transport: two components on a handful of interfaces.
 const MAX_SOCKETS: usize = 16;
-/// Random bytes in `a=tls-id`; twice as many characters, of which RFC 8842 §4 wants 20 at least.
-const TLS_ID_BYTES: usize = 16;
 
 /// What a transport starts with. The default is plain RTP to fixed addresses.
 #[derive(Clone, Default)]
@@ -113,7 +111,7 @@ impl Transport {
         let tls_id = config
             .certificate
             .as_ref()
-            .map(|_| entropy.hex(TLS_ID_BYTES));
+            .map(|certificate| dtls::new_tls_id(entropy, &certificate.fingerprint()));
         Self {
             relay_only: config.relay_only,
             config,
@@ -271,7 +269,7 @@ impl Transport {
         if !kept {
             let both = !terms.rtcp_mux;
             let certificate = self.config.certificate.as_ref();
-            let dtls = self.config.dtls;
+            let dtls = self.dtls_with(terms);
             let protection = Protection::of(now, &terms.security, certificate, dtls, both)?;
             self.protection = protection;
             self.agreed = Some(terms.security.clone());
@@ -287,6 +285,29 @@ impl Transport {
         self.open_early(now);
         self.pump(now);
         Ok(())
+    }
+
+    /// Where ICE shows that both are where they say, the client need not be asked for a cookie that the server's
+    /// `a=tls-id` told it.
+    fn dtls_with(&self, terms: &Negotiated) -> DtlsConfig {
+        let cookie = match &terms.security {
+            AgreedSecurity::Dtls {
+                role: DtlsRole::Client,
+                fingerprints,
+                tls_id: Some(tls_id),
+            } if terms.ice.is_some() => Cookie::announced(tls_id, fingerprints),
+            AgreedSecurity::Dtls {
+                role: DtlsRole::Server,
+                ..
+            } => self.tls_id.as_deref().map(Cookie::own),
+            AgreedSecurity::Dtls { .. } | AgreedSecurity::Sdes { .. } | AgreedSecurity::Plain => {
+                None
+            }
+        };
+        DtlsConfig {
+            cookie,
+            ..self.config.dtls
+        }
     }
 
     fn agree_on_way(&mut self, now: Instant, terms: &Negotiated) -> Result<(), TransportFailure> {

@@ -255,11 +255,15 @@ impl Associations {
     fn progress_of(&mut self, component: Component) -> Option<Progress> {
         let association = self.of(component)?;
         Some(match association.link.as_mut()?.poll_event()? {
-            DtlsEvent::Complete { srtp, remote } => {
+            DtlsEvent::Keys { srtp, remote } => {
                 association.srtp = Some(srtp);
                 Progress::Keys { component, remote }
             }
-            DtlsEvent::Failed(failure) => Progress::Failed(failure.into()),
+            DtlsEvent::Failed(failure) => {
+                // A client may have had keys that the server then did not confirm.
+                association.srtp = None;
+                Progress::Failed(failure.into())
+            }
             DtlsEvent::Closed => Progress::Failed(TransportFailure::Closed),
         })
     }

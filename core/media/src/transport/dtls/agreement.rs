@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 
-use rtc_crypto::default_provider;
+use rtc_crypto::{RTCCryptoProvider, default_provider};
 use rtc_dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc_dtls::endpoint::Endpoint;
 use rtc_dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -11,6 +11,7 @@ use rtc_shared::TransportProtocol;
 use rtc_shared::error::Error;
 
 use super::certificate::Expected;
+use super::cookie::{Cookie, WithCookie};
 use super::{Certificate, DtlsFailure, DtlsRole, SRTP_PROFILES};
 use crate::transport::srtp::SrtpProfile;
 
@@ -27,13 +28,18 @@ pub(super) fn new_endpoint(role: DtlsRole, handshake: &Arc<HandshakeConfig>) -> 
     Endpoint::new(PEER, TransportProtocol::UDP, server)
 }
 
-/// DTLS 1.2 with certificates both ways, the peer's one of the expected.
+/// DTLS 1.2 with certificates both ways, the peer's one of the expected. A server asks for `cookie`, if there is one.
 pub(super) fn handshake_config(
     role: DtlsRole,
     certificate: &Certificate,
     expected: Expected,
+    cookie: Option<Cookie>,
 ) -> Result<Arc<HandshakeConfig>, DtlsFailure> {
     let provider = default_provider().map_err(|_| DtlsFailure::Own)?;
+    let provider: Arc<dyn RTCCryptoProvider> = match cookie {
+        Some(cookie) if role == DtlsRole::Server => Arc::new(WithCookie::new(provider, cookie)),
+        Some(_) | None => provider,
+    };
     let check = move |certificates: &[Vec<u8>], _: &[_]| {
         let shown = certificates.first();
         let expected = shown.and_then(|der| expected.matching(der));

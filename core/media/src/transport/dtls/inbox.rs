@@ -15,6 +15,7 @@
 //!                                          Done ◄─HelloDone─ Request ◄─CertificateRequest─┤
 //!                                            └────────────────HelloDone───────────────────┘
 //!  server hears   Nothing ─ClientHello─► Greeted ─ClientHello + our cookie─► Hello ─Certificate─► Certificate
+//!                    └─────ClientHello + the cookie that was announced───────►   │                      │
 //!                                                                              │ (empty: stays)       │
 //!                                     Done ◄─────────ClientKeyExchange─────────┘          ClientKeyExchange
 //!                                       └──────────CertificateVerify───────── KeyExchange ◄───────────┘
@@ -23,7 +24,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::DtlsRole;
-use super::record::{Fragment, client_hello_cookie};
+use super::record::{Fragment, client_hello_cookie, client_hello_without_cookie};
 
 /// How far ahead of the awaited message others are kept.
 const AHEAD: u16 = 8;
@@ -70,7 +71,7 @@ pub(super) struct Inbox {
     partial: BTreeMap<u16, Partial>,
     flight: Vec<Message>,
     flights: VecDeque<Vec<Message>>,
-    /// The cookie this side asked for, as server.
+    /// The cookie this side asked for or has announced, as server.
     cookie: Option<Vec<u8>>,
     hello: FirstHello,
 }
@@ -142,6 +143,7 @@ impl Inbox {
         let new = || Partial::new(fragment);
         let partial = self.partial.entry(sequence).or_insert_with(new);
         partial.push(fragment);
+        self.take_bold_hello();
         while self.advance() {}
     }
 
@@ -222,6 +224,44 @@ impl Inbox {
             }
             (Heard::Certificate, CLIENT_KEY_EXCHANGE) => Some(Heard::KeyExchange),
             _ => None,
+        }
+    }
+
+    /// A hello that brings the announced cookie without having been asked stands for the two that there would have been. A
+    /// stranger that was quicker with a hello of its own does not keep it out.
+    fn take_bold_hello(&mut self) {
+        let is_first = match self.heard {
+            Heard::Nothing => true,
+            Heard::Greeted => false,
+            Heard::Hello
+            | Heard::Certificate
+            | Heard::KeyExchange
+            | Heard::Request
+            | Heard::Done => return,
+        };
+        let hello = self.partial.get(&1).filter(|partial| partial.is_whole());
+        let hello = hello.filter(|partial| partial.kind == CLIENT_HELLO);
+        let (Some(hello), Some(cookie)) = (hello, &self.cookie) else {
+            return;
+        };
+        if self.role != DtlsRole::Server || client_hello_cookie(&hello.bytes) != Some(cookie) {
+            return;
+        }
+        let Some(body) = client_hello_without_cookie(&hello.bytes) else {
+            return;
+        };
+        if is_first {
+            self.partial.remove(&0);
+            self.heard = Heard::Greeted;
+            self.next = 1;
+            self.hello.body.clone_from(&body);
+            self.flights.push_back(vec![Message {
+                kind: CLIENT_HELLO,
+                sequence: 0,
+                body,
+            }]);
+        } else if self.hello.body.get(..34) != body.get(..34) {
+            self.hello.other = Some(body);
         }
     }
 

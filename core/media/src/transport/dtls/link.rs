@@ -14,10 +14,11 @@ use zeroize::Zeroizing;
 
 use super::agreement::{PEER, from_wire, handshake_config, new_endpoint};
 use super::certificate::Expected;
+use super::cookie::Cookie;
 use super::inbox::{Heard, Inbox, Message};
 use super::record::{
     Fragment, HANDSHAKE, Record, change_cipher_spec_record, check_records, handshake_record,
-    renumber, verify_request_cookie,
+    renumber, verify_request, verify_request_cookie,
 };
 use super::schedule::{Copies, Retransmission};
 use super::{Certificate, DtlsConfig, DtlsEvent, DtlsFailure, DtlsRole};
@@ -41,6 +42,8 @@ const MAX_OUTGOING: usize = 128;
 ///        │                                                                  ▲
 ///        ├──refused, silent, wrong fingerprint──► Failed          close()───┘ (from any)
 /// ```
+///
+/// A client hands out its keys while it is still `Handshaking`: see [`DtlsEvent::Keys`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum LinkState {
     Handshaking,
@@ -72,6 +75,8 @@ pub struct DtlsLink {
     last_hello: Instant,
     doubtful_hellos: u32,
     refused: Option<(Instant, u8)>,
+    /// Whether the keys have been handed out.
+    is_keyed: bool,
 }
 
 /// The record numbers of epoch 0 that this side has used.
@@ -102,7 +107,7 @@ impl DtlsLink {
         config: DtlsConfig,
     ) -> Result<Self, DtlsFailure> {
         let expected = Expected::new(remote)?;
-        let handshake = handshake_config(role, certificate, expected.clone())?;
+        let handshake = handshake_config(role, certificate, expected.clone(), config.cookie)?;
         let mut link = Self {
             role,
             config,
@@ -110,7 +115,7 @@ impl DtlsLink {
             endpoint: new_endpoint(role, &handshake),
             handshake,
             expected,
-            inbox: Inbox::new(role),
+            inbox: new_inbox(role, config),
             cipher_changed: CipherChange::Awaited,
             held: VecDeque::new(),
             inbound_number: 0,
@@ -124,12 +129,16 @@ impl DtlsLink {
             last_hello: now,
             doubtful_hellos: 0,
             refused: None,
+            is_keyed: false,
         };
         if role == DtlsRole::Client {
             let handshake = Arc::clone(&link.handshake);
             let begun = link.endpoint.connect(now, PEER, handshake, None);
             begun.map_err(|error| DtlsFailure::of(&error))?;
-            link.send_flight(now);
+            match config.cookie {
+                None => link.send_flight(now),
+                Some(cookie) => link.answer_itself(now, cookie),
+            }
         }
         Ok(link)
     }
@@ -139,7 +148,7 @@ impl DtlsLink {
         self.role
     }
 
-    /// Whether the keys have been agreed on and the association is open.
+    /// Whether both ends have confirmed what they agreed on, and the association is open.
     pub const fn is_complete(&self) -> bool {
         match self.state {
             LinkState::Complete => true,
@@ -175,8 +184,11 @@ impl DtlsLink {
         if let Some((_, description)) = self.refused.filter(|_| is_due(refused_at)) {
             self.fail(DtlsFailure::Refused(description));
         } else if is_due(self.deadline) {
+            // A client with a cookie has greeted itself.
+            let alone = self.role == DtlsRole::Client && self.config.cookie.is_some();
             self.fail(match self.inbox.heard() {
                 Heard::Nothing => DtlsFailure::NoAnswer,
+                Heard::Greeted if alone => DtlsFailure::NoAnswer,
                 Heard::Greeted
                 | Heard::Hello
                 | Heard::Certificate
@@ -225,10 +237,12 @@ impl DtlsLink {
         self.state = LinkState::Closed;
     }
 
-    /// Keying material for another use (RFC 5705), once complete. The label must be a registered one.
+    /// Keying material for another use (RFC 5705), once there are keys. The label must be a registered one.
     pub fn export(&self, label: &str, length: usize) -> Option<Zeroizing<Vec<u8>>> {
-        if !self.is_complete() {
-            return None;
+        match self.state {
+            LinkState::Handshaking if !self.is_keyed => return None,
+            LinkState::Handshaking | LinkState::Complete => {}
+            LinkState::Failed | LinkState::Closed => return None,
         }
         let state = self.endpoint.get_connection_state(PEER)?;
         let material = state.export_keying_material(label, &[], length).ok()?;
@@ -309,6 +323,13 @@ impl DtlsLink {
         }
     }
 
+    /// A client that knows the cookie does not ask for it: its first hello stays here.
+    fn answer_itself(&mut self, now: Instant, cookie: Cookie) {
+        self.discard();
+        self.inbox.push(&whole(3, &verify_request(cookie.bytes())));
+        self.proceed(now);
+    }
+
     /// Numbers are spaced by more than a flight has messages.
     fn encode(&self, message: &Message) -> Vec<u8> {
         let number = self.inbound_number.saturating_add(message.sequence.into());
@@ -320,20 +341,14 @@ impl DtlsLink {
         let quiet = now.saturating_duration_since(self.last_hello) >= HELLO_QUIET;
         if let Some(hello) = self.inbox.take_other_hello().filter(|_| quiet) {
             self.reset();
-            self.inbox.push(&Fragment {
-                kind: 1,
-                length: u32::try_from(hello.len()).unwrap_or(0),
-                sequence: 0,
-                offset: 0,
-                body: &hello,
-            });
+            self.inbox.push(&whole(1, &hello));
         }
     }
 
     /// A server forgets what it has heard.
     fn reset(&mut self) {
         self.endpoint = new_endpoint(self.role, &self.handshake);
-        self.inbox = Inbox::new(self.role);
+        self.inbox = new_inbox(self.role, self.config);
         self.cipher_changed = CipherChange::Awaited;
         self.held.clear();
         self.numbering.offset = self.numbering.next;
@@ -352,6 +367,7 @@ impl DtlsLink {
                 for event in events {
                     self.handle_endpoint_event(event);
                 }
+                self.hand_out_early();
             }
             Err(error) => self.handle_error(now, &error),
         }
@@ -409,14 +425,35 @@ impl DtlsLink {
         self.flight.clear();
         self.held.clear();
         self.refused = None;
-        match self.agreed() {
-            Ok((srtp, remote)) => {
-                self.state = LinkState::Complete;
-                let srtp = Box::new(srtp);
-                self.events.push_back(DtlsEvent::Complete { srtp, remote });
-            }
+        let handed_out = if self.is_keyed {
+            Ok(())
+        } else {
+            self.hand_out()
+        };
+        match handed_out {
+            Ok(()) => self.state = LinkState::Complete,
             Err(failure) => self.fail(failure),
         }
+    }
+
+    /// A client that has sent its last flight does not wait for the server's before its media begins.
+    fn hand_out_early(&mut self) {
+        let has_answered = match self.role {
+            DtlsRole::Client => self.inbox.heard() == Heard::Done,
+            DtlsRole::Server => false,
+        };
+        if self.state == LinkState::Handshaking && has_answered && !self.is_keyed {
+            // Not yet what it must be: the end of the handshake says why.
+            let _ = self.hand_out();
+        }
+    }
+
+    fn hand_out(&mut self) -> Result<(), DtlsFailure> {
+        let (srtp, remote) = self.agreed()?;
+        self.is_keyed = true;
+        let srtp = Box::new(srtp);
+        self.events.push_back(DtlsEvent::Keys { srtp, remote });
+        Ok(())
     }
 
     /// The keys, and once more whose they are: this does not rely on the endpoint having asked.
@@ -501,6 +538,11 @@ impl DtlsLink {
         let mut sent = Vec::new();
         while let Some(transmit) = self.endpoint.poll_transmit() {
             let mut datagram = transmit.message.to_vec();
+            // The endpoint asks for the cookie of a client that has already shown it.
+            let is_asked = matches!(self.inbox.heard(), Heard::Nothing | Heard::Greeted);
+            if !is_asked && verify_request_cookie(&datagram).is_some() {
+                continue;
+            }
             if let Some(highest) = renumber(&mut datagram, self.numbering.offset) {
                 self.numbering.next = self.numbering.next.max(highest.saturating_add(1));
             }
@@ -526,6 +568,25 @@ impl DtlsLink {
     /// Drops what the endpoint has written.
     fn discard(&mut self) {
         while self.endpoint.poll_transmit().is_some() {}
+    }
+}
+
+fn new_inbox(role: DtlsRole, config: DtlsConfig) -> Inbox {
+    let mut inbox = Inbox::new(role);
+    if let (DtlsRole::Server, Some(cookie)) = (role, config.cookie) {
+        inbox.expect_cookie(cookie.bytes().to_vec());
+    }
+    inbox
+}
+
+/// A first message, in one piece.
+fn whole(kind: u8, body: &[u8]) -> Fragment<'_> {
+    Fragment {
+        kind,
+        length: u32::try_from(body.len()).unwrap_or(0),
+        sequence: 0,
+        offset: 0,
+        body,
     }
 }
 

@@ -59,14 +59,21 @@ fn figures(mut times: Vec<Duration>) -> (u128, u128, u128) {
     (at(50), at(95), at(100))
 }
 
+/// A cookie that both ends know.
+fn announced(second_copies: bool) -> DtlsConfig {
+    DtlsConfig {
+        cookie: Some(Cookie::own("a name of the server's")),
+        ..config(second_copies)
+    }
+}
+
 /// Runs all seeds; every one must connect.
-fn all_connect(name: &str, weather: Weather, second_copies: bool) -> (u128, u128, u128) {
+fn all_connect(name: &str, weather: Weather, config: DtlsConfig) -> (u128, u128, u128) {
     let times = (0..SEEDS).map(|seed| {
-        let mut town = Town::new(seed, weather, config(second_copies));
+        let mut town = Town::new(seed, weather, config);
         let outcome = town.run(LIMIT);
         let took = outcome.took;
-        let complete =
-            |event: &Option<DtlsEvent>| matches!(event, Some(DtlsEvent::Complete { .. }));
+        let complete = |event: &Option<DtlsEvent>| matches!(event, Some(DtlsEvent::Keys { .. }));
         assert!(
             complete(&outcome.client) && complete(&outcome.server),
             "{name}, seed {seed}: client {:?}, server {:?}",
@@ -84,15 +91,19 @@ fn all_connect(name: &str, weather: Weather, second_copies: bool) -> (u128, u128
 }
 
 #[test]
-fn on_a_good_wire_keys_are_there_after_three_round_trips() {
-    for copies in [false, true] {
-        let mut town = Town::new(1, Weather::default(), config(copies));
+fn on_a_good_wire_the_server_has_keys_with_the_clients_last_flight_and_the_client_sooner() {
+    let configs = [false, true].map(|copies| [(config(copies), 5), (announced(copies), 3)]);
+    for (config, delays) in configs.into_iter().flatten() {
+        let mut town = Town::new(1, Weather::default(), config);
+        town.run_for((delays - 1) * DELAY);
+        assert!(town.client.export("EXTRACTOR-dtls_srtp", 60).is_some());
+        assert!(town.server.export("EXTRACTOR-dtls_srtp", 60).is_none());
+        assert!(!town.client.is_complete());
         let outcome = town.run(LIMIT);
-        println!(
-            "copies {copies}: {} datagrams, {} bytes",
-            outcome.datagrams, outcome.bytes
-        );
-        assert_eq!(outcome.took, 6 * DELAY);
+        println!("{delays} delays: {} bytes", outcome.bytes);
+        assert_eq!(outcome.took, delays * DELAY);
+        town.run_for(DELAY);
+        assert!(town.client.is_complete() && town.server.is_complete());
         let (mut client, mut server) = outcome.pairs();
         assert_eq!(client.profile(), SrtpProfile::AeadAes128Gcm);
         let packet = [&[0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9][..], b"sound"].concat();
@@ -107,15 +118,19 @@ fn on_a_good_wire_keys_are_there_after_three_round_trips() {
 fn handshakes_complete_on_every_wire() {
     for (loss, jitter) in [(0, 0), (0, 40), (10, 10), (10, 40), (30, 10), (30, 40)] {
         for copies in [true, false] {
-            let name = format!("loss {loss} %, jitter {jitter} ms, copies {copies}");
-            let weather = Weather {
-                loss,
-                jitter,
-                ..Weather::default()
-            };
-            let (_, p95, _) = all_connect(&name, weather, copies);
-            if loss == 30 && copies {
-                assert!(p95 <= 1200, "{name}: {p95} ms");
+            for config in [config(copies), announced(copies)] {
+                let cookie = config.cookie.map_or("asked for", |_| "announced");
+                let name =
+                    format!("loss {loss} %, jitter {jitter} ms, copies {copies}, cookie {cookie}");
+                let weather = Weather {
+                    loss,
+                    jitter,
+                    ..Weather::default()
+                };
+                let (_, p95, _) = all_connect(&name, weather, config);
+                if loss == 30 && copies {
+                    assert!(p95 <= 1200, "{name}: {p95} ms");
+                }
             }
         }
     }
@@ -129,8 +144,9 @@ fn handshakes_complete_where_datagrams_come_twice_and_in_disorder() {
         twice: 50,
         ..Weather::default()
     };
-    all_connect("disorder", weather, true);
-    all_connect("disorder without copies", weather, false);
+    all_connect("disorder", weather, config(true));
+    all_connect("disorder without copies", weather, config(false));
+    all_connect("disorder, cookie announced", weather, announced(true));
 }
 
 #[test]
@@ -141,16 +157,18 @@ fn handshakes_complete_under_other_peoples_records() {
         jitter: 5,
         ..Weather::default()
     };
-    all_connect("junk", weather, true);
+    all_connect("junk", weather, config(true));
+    all_connect("junk, cookie announced", weather, announced(true));
     let weather = Weather {
         loss: 10,
         ..weather
     };
-    all_connect("junk and loss", weather, false);
+    all_connect("junk and loss", weather, config(false));
+    all_connect("junk and loss, cookie announced", weather, announced(false));
 }
 
 /// How both ends end when the client expects `of_server` and the server `of_client`.
-fn with_fingerprints(of_server: bool, of_client: bool) -> Outcome {
+fn with_fingerprints(of_server: bool, of_client: bool) -> (Town, Outcome) {
     let (mine, theirs, other) = (certificate(), certificate(), certificate());
     let right = |right: bool, print: &Certificate| {
         [if right {
@@ -165,12 +183,14 @@ fn with_fingerprints(of_server: bool, of_client: bool) -> Outcome {
     };
     let client = link(DtlsRole::Client, &mine, &right(of_server, &theirs), config);
     let server = link(DtlsRole::Server, &theirs, &right(of_client, &mine), config);
-    Town::of(1, Weather::default(), client, server).run(LIMIT)
+    let mut town = Town::of(1, Weather::default(), client, server);
+    let outcome = town.run(LIMIT);
+    (town, outcome)
 }
 
 #[test]
 fn a_wrong_fingerprint_gives_nobody_keys() {
-    let outcome = with_fingerprints(false, true);
+    let (_, outcome) = with_fingerprints(false, true);
     assert!(
         matches!(
             outcome.client,
@@ -188,42 +208,42 @@ fn a_wrong_fingerprint_gives_nobody_keys() {
         "{:?}",
         outcome.server
     );
-    let outcome = with_fingerprints(true, false);
-    assert!(
-        matches!(
-            outcome.server,
-            Some(DtlsEvent::Failed(DtlsFailure::WrongFingerprint))
-        ),
-        "{:?}",
-        outcome.server
-    );
-    assert!(
-        matches!(
-            outcome.client,
-            Some(DtlsEvent::Failed(DtlsFailure::Refused(42)))
-        ),
-        "{:?}",
-        outcome.client
-    );
+}
+
+#[test]
+fn a_client_that_the_server_refuses_loses_the_keys_it_had() {
+    let (mut town, outcome) = with_fingerprints(true, false);
+    let refused = |event: &Option<DtlsEvent>, why: DtlsFailure| match event {
+        Some(DtlsEvent::Failed(failure)) => *failure == why,
+        Some(DtlsEvent::Keys { .. } | DtlsEvent::Closed) | None => false,
+    };
+    let server = &outcome.server;
+    assert!(refused(server, DtlsFailure::WrongFingerprint), "{server:?}");
+    // It had shown who it is.
+    assert!(matches!(outcome.client, Some(DtlsEvent::Keys { .. })));
+    assert!(town.client.export("EXTRACTOR-dtls_srtp", 60).is_some());
+    town.run_for(Duration::from_secs(5));
+    let client = town.client.poll_event();
+    assert!(refused(&client, DtlsFailure::Refused(42)), "{client:?}");
+    assert!(town.client.export("EXTRACTOR-dtls_srtp", 60).is_none());
 }
 
 #[test]
 fn silence_has_an_end() {
-    let mut town = Town::new(
-        1,
-        Weather {
-            loss: 100,
-            ..Weather::default()
-        },
-        config(true),
-    );
-    let outcome = town.run(Duration::from_secs(60));
-    for event in [outcome.client, outcome.server] {
-        let silent = matches!(event, Some(DtlsEvent::Failed(DtlsFailure::NoAnswer)));
-        assert!(silent, "{event:?}");
+    let weather = Weather {
+        loss: 100,
+        ..Weather::default()
+    };
+    for config in [config(true), announced(true)] {
+        let mut town = Town::new(1, weather, config);
+        let outcome = town.run(Duration::from_secs(60));
+        for event in [outcome.client, outcome.server] {
+            let silent = matches!(event, Some(DtlsEvent::Failed(DtlsFailure::NoAnswer)));
+            assert!(silent, "{event:?}");
+        }
+        assert_eq!(outcome.took, LIMIT);
+        assert!(outcome.datagrams < 80, "{} datagrams", outcome.datagrams);
     }
-    assert_eq!(outcome.took, LIMIT);
-    assert!(outcome.datagrams < 80, "{} datagrams", outcome.datagrams);
 }
 
 #[test]
@@ -282,13 +302,7 @@ fn a_lost_last_flight_is_sent_again_when_the_peer_asks() {
 #[test]
 fn a_strangers_first_hello_does_not_take_the_clients_place() {
     // The stranger's hello is a real one, of another call, from the same address.
-    let stranger = certificate();
-    let mut other = link(
-        DtlsRole::Client,
-        &stranger,
-        &[certificate().fingerprint()],
-        config(false),
-    );
+    let mut other = stranger(config(false));
     let hello = other.poll_transmit().expect("a hello");
     let (mine, theirs) = (certificate(), certificate());
     let mut server = link(
@@ -312,10 +326,59 @@ fn a_strangers_first_hello_does_not_take_the_clients_place() {
     outcome.pairs();
 }
 
+/// A link that may be either end, with other certificates than anybody expects.
+fn stranger(config: DtlsConfig) -> DtlsLink {
+    link(
+        DtlsRole::Client,
+        &certificate(),
+        &[certificate().fingerprint()],
+        config,
+    )
+}
+
+#[test]
+fn a_server_that_announced_a_cookie_asks_whoever_does_not_bring_it() {
+    let (mine, theirs) = (certificate(), certificate());
+    let prints = [theirs.fingerprint()];
+    let client = link(DtlsRole::Client, &mine, &prints, config(true));
+    let prints = [mine.fingerprint()];
+    let server = link(DtlsRole::Server, &theirs, &prints, announced(true));
+    let outcome = Town::of(1, Weather::default(), client, server).run(LIMIT);
+    assert_eq!(outcome.took, 5 * DELAY);
+    outcome.pairs();
+}
+
+#[test]
+fn a_cookie_that_was_not_announced_is_not_taken() {
+    let other = DtlsConfig {
+        cookie: Some(Cookie::own("another name")),
+        ..config(false)
+    };
+    let hello = stranger(other).poll_transmit().expect("a hello");
+    for config in [config(false), announced(false)] {
+        let prints = [certificate().fingerprint()];
+        let mut server = link(DtlsRole::Server, &certificate(), &prints, config);
+        server.handle(now(), &hello);
+        assert!(server.poll_transmit().is_none());
+    }
+}
+
+#[test]
+fn a_strangers_hello_does_not_keep_out_a_client_with_the_announced_cookie() {
+    let hello = stranger(config(false)).poll_transmit().expect("a hello");
+    let mut town = Town::new(1, Weather::default(), announced(true));
+    town.server.handle(now(), &hello);
+    while town.server.poll_transmit().is_some() {}
+    let outcome = town.run(LIMIT);
+    assert!(outcome.took < Duration::from_secs(3), "{:?}", outcome.took);
+    outcome.pairs();
+}
+
 #[test]
 fn closing_is_told_and_repeated_alerts_are_not_answered() {
     let mut town = Town::new(1, Weather::default(), config(true));
     town.run(LIMIT).pairs();
+    town.run_for(DELAY);
     town.client.close(town.now);
     town.run_for(Duration::from_millis(200));
     assert!(matches!(town.server.poll_event(), Some(DtlsEvent::Closed)));
@@ -327,6 +390,7 @@ fn closing_is_told_and_repeated_alerts_are_not_answered() {
 fn complete_links_ignore_what_anybody_can_write() {
     let mut town = Town::new(1, Weather::default(), config(false));
     town.run(LIMIT).pairs();
+    town.run_for(DELAY);
     let mut entropy = SeededEntropy::new(3);
     for _ in 0..2000 {
         let junk = junk(&mut entropy);
@@ -353,29 +417,27 @@ fn both_ends_export_the_same() {
 #[test]
 fn media_that_overtakes_the_last_flight_waits_for_the_keys() {
     let mut town = Town::new(1, Weather::default(), config(false));
-    while !town.server.is_complete() {
+    let mut client = loop {
         town.run_for(Duration::from_millis(1));
+        if let Some(DtlsEvent::Keys { srtp, .. }) = town.client.poll_event() {
+            break srtp;
+        }
+    };
+    let mut early = EarlyPackets::default();
+    for number in 0..3 {
+        let packet = [0x80, 0, 0, number, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3];
+        early.push((), &client.protect_rtp(&packet).expect("sealed"));
     }
-    let Some(DtlsEvent::Complete {
+    assert!(town.server.poll_event().is_none());
+    town.run_for(DELAY);
+    let Some(DtlsEvent::Keys {
         srtp: mut server, ..
     }) = town.server.poll_event()
     else {
         panic!("no keys");
     };
-    let mut early = EarlyPackets::default();
-    for number in 0..3 {
-        let packet = [0x80, 0, 0, number, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3];
-        early.push((), &server.protect_rtp(&packet).expect("sealed"));
-    }
-    town.run_for(Duration::from_millis(60));
-    let Some(DtlsEvent::Complete {
-        srtp: mut client, ..
-    }) = town.client.poll_event()
-    else {
-        panic!("no keys");
-    };
     let opened = early
         .drain()
-        .filter(|(_, packet)| client.unprotect_rtp(packet).is_ok());
+        .filter(|(_, packet)| server.unprotect_rtp(packet).is_ok());
     assert_eq!(opened.count(), 3);
 }

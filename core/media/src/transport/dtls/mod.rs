@@ -16,6 +16,7 @@
 
 mod agreement;
 mod certificate;
+mod cookie;
 mod failure;
 mod inbox;
 mod link;
@@ -32,6 +33,7 @@ pub use tandem_types::media::DtlsRole;
 use tandem_types::media::Fingerprint;
 
 pub use certificate::Certificate;
+pub use cookie::{Cookie, new_tls_id};
 pub use failure::DtlsFailure;
 pub use link::DtlsLink;
 
@@ -55,6 +57,9 @@ pub struct DtlsConfig {
     pub second_copies: bool,
     /// How long a handshake may take.
     pub patience: Duration,
+    /// What a client shows without being asked, and what a server takes from one that does; `None`: the client
+    /// waits for the server to ask, if it does.
+    pub cookie: Option<Cookie>,
 }
 
 impl Default for DtlsConfig {
@@ -62,6 +67,7 @@ impl Default for DtlsConfig {
         Self {
             second_copies: true,
             patience: Duration::from_secs(30),
+            cookie: None,
         }
     }
 }
@@ -69,14 +75,20 @@ impl Default for DtlsConfig {
 /// What a link has to say.
 #[derive(Debug)]
 pub enum DtlsEvent {
-    /// Both ends have proved who they are.
-    Complete {
+    /// The peer has proved who it is, and media can be sealed and opened.
+    ///
+    /// A server says so when it has the client's whole last flight. A client says so when it has sent that flight, a
+    /// round trip before the server's Finished (as RFC 7918 does for TLS). What it then sends only the owner of the
+    /// expected certificate can open, who has just signed this handshake's random numbers; and the keys depend on every message
+    /// up to there (RFC 7627), so a hello that was changed on its way gives keys that nobody shares. Nothing that
+    /// could have been agreed on by such a change is weak: see [`SRTP_PROFILES`].
+    Keys {
         /// The keys, ready to use.
         srtp: Box<SrtpPair>,
         /// The one of the expected fingerprints that the peer's certificate has.
         remote: Fingerprint,
     },
-    /// There will be no keys from this link.
+    /// There will be no keys from this link; if there were, the peer has not confirmed them.
     Failed(DtlsFailure),
     /// The far end closed the association after it was complete (RFC 5246 §7.2.1).
     Closed,

@@ -209,9 +209,29 @@ pub(super) fn verify_request_cookie(datagram: &[u8]) -> Option<Vec<u8>> {
 
 /// The cookie in a ClientHello's body; `None` if the hello is too short to have one (RFC 6347 §4.2.1).
 pub(super) fn client_hello_cookie(body: &[u8]) -> Option<&[u8]> {
+    let (_, cookie, _) = around_cookie(body)?;
+    Some(cookie)
+}
+
+/// The ClientHello that its sender would have written without a cookie.
+pub(super) fn client_hello_without_cookie(body: &[u8]) -> Option<Vec<u8>> {
+    let (before, _, after) = around_cookie(body)?;
+    Some([before, &[0], after].concat())
+}
+
+/// What comes before a ClientHello's cookie and its length, the cookie, and what comes after it.
+fn around_cookie(body: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     /// Version and random.
     const FIXED: usize = 34;
-    let (&session, rest) = body.get(FIXED..)?.split_first()?;
-    let (&length, rest) = rest.get(usize::from(session)..)?.split_first()?;
-    rest.get(..usize::from(length))
+    let session = usize::from(*body.get(FIXED)?);
+    let (before, rest) = body.split_at_checked(FIXED + 1 + session)?;
+    let (&length, rest) = rest.split_first()?;
+    let (cookie, after) = rest.split_at_checked(usize::from(length))?;
+    Some((before, cookie, after))
+}
+
+/// The body of a HelloVerifyRequest (RFC 6347 §4.2.1). Its version says nothing about the one that is agreed on.
+pub(super) fn verify_request(cookie: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(cookie.len()).unwrap_or(u8::MAX);
+    [&VERSION[..], &[length], cookie].concat()
 }

@@ -45,8 +45,8 @@ impl Outcome {
     pub(super) fn pairs(self) -> (SrtpPair, SrtpPair) {
         match (self.client, self.server) {
             (
-                Some(DtlsEvent::Complete { srtp: client, .. }),
-                Some(DtlsEvent::Complete { srtp: server, .. }),
+                Some(DtlsEvent::Keys { srtp: client, .. }),
+                Some(DtlsEvent::Keys { srtp: server, .. }),
             ) => (*client, *server),
             other => panic!("no keys: {other:?}"),
         }
