@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tandem_media::dtls::{Certificate, DtlsConfig};
+use tandem_media::dtls::Certificate;
 use tandem_media::gather::GatherConfig;
 use tandem_media::io::{NullSink, Tone};
 use tandem_media::negotiate::{accept, answer, offer, reoffer};
@@ -136,8 +136,7 @@ impl Call {
                 muted: false,
                 transport: TransportConfig {
                     certificate,
-                    dtls: DtlsConfig::default(),
-                    nat64: None,
+                    ..TransportConfig::default()
                 },
             };
             let wall = Duration::from_secs(1_790_000_000);
