@@ -19,6 +19,7 @@ mod phone;
 mod places;
 mod relays;
 mod sipp;
+mod wire;
 
 pub use asterisk::Asterisk;
 pub use baresip::Baresip;
@@ -35,3 +36,4 @@ pub use places::Desk;
 pub use relays::{Echo, Relays};
 pub use sipp::Sipp;
 pub use tandem_world::program::{Program, wait_until};
+pub use wire::{Packet, Wire};

@@ -50,6 +50,8 @@ impl Transport {
             return false;
         };
         self.emit(now, path, bytes);
+        // Over a relay it is the gatherer's to send, and must not wait until something else happens.
+        self.pump_gatherer(now);
         true
     }
 

@@ -9,4 +9,5 @@ mod reflexive;
 mod relaying;
 mod server;
 mod streams;
+mod transporting;
 mod world;

@@ -1,4 +1,7 @@
-//! Relays of a real TURN server: over UDP, TCP and TLS, refused, redirected, renewed and given back.
+//! Relays of a real TURN server: over UDP, TCP and TLS, refused, redirected, renewed and given back; and calls
+//! through them.
+
+mod calls;
 
 use std::net::SocketAddr;
 use std::time::Duration;
