@@ -29,7 +29,7 @@ pub use coturn::Coturn;
 pub use hearing::{assert_heard, assert_not_heard, speech_begins};
 pub use kamailio::Kamailio;
 pub use names::Names;
-pub use nat::{Home, Lab, Nat};
+pub use nat::{Home, Lab, Nat, Sent};
 pub use network::{LAN, add_lan, links};
 pub use phone::{Account, PHONE, SignIn};
 pub use places::Desk;

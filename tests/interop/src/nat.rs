@@ -37,8 +37,18 @@ pub struct Lab {
 #[derive(Debug)]
 pub struct Home {
     place: Holder,
-    _router: Holder,
+    router: Holder,
     ip: String,
+    public: String,
+}
+
+/// Datagrams that left a home, without those of SIP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// To other homes.
+    pub direct: u64,
+    /// To [`Lab::PUBLIC`].
+    pub to_servers: u64,
 }
 
 impl Lab {
@@ -57,6 +67,9 @@ impl Lab {
         let cables = Cables;
         ip(&format!("addr add {}/24 dev net0", Self::PUBLIC));
         ip("link set net0 up");
+        // As on any server: what is for nobody here leaves, and is never heard of again. An error instead would end the
+        // relays of coturn, and the checks of Asterisk.
+        ip("route add 192.168.0.0/16 dev net0");
         let mut number = 0;
         let homes = kinds.map(|kind| {
             number += 1;
@@ -111,6 +124,7 @@ impl Home {
         router.ip("link set lo up");
         router.ip(&format!("addr add 198.51.100.1{number}/24 dev wan"));
         router.ip("link set wan up");
+        router.ip(&format!("route add default via {}", Lab::PUBLIC));
         router.ip(&format!("addr add 192.168.1{number}.1/24 dev lan"));
         router.ip("link set lan up");
         router.shell("echo 1 > /proc/sys/net/ipv4/ip_forward");
@@ -122,14 +136,45 @@ impl Home {
         place.ip(&format!("route add default via 192.168.1{number}.1"));
         Self {
             place,
-            _router: router,
+            router,
             ip: own,
+            public: format!("198.51.100.1{number}"),
         }
     }
 
     /// The address that a phone has here.
     pub fn ip(&self) -> &str {
         &self.ip
+    }
+
+    /// The address that the public network sees of it.
+    pub fn public_ip(&self) -> &str {
+        &self.public
+    }
+
+    /// How many datagrams of media, and of the search for its way, left this home so far.
+    ///
+    /// # Panics
+    /// If the router does not say.
+    pub fn sent(&self) -> Sent {
+        let count = |name: &str| {
+            let mut command = self.router.enter();
+            let counter = ["nft", "list", "counter", "ip", "door", name];
+            let shown = command
+                .args(["sh", "-c", "PATH=$PATH:/usr/sbin:/sbin; exec \"$@\"", "sh"])
+                .args(counter)
+                .output();
+            let shown = String::from_utf8_lossy(&shown.expect("nft answers").stdout).into_owned();
+            let mut words = shown
+                .split_whitespace()
+                .skip_while(|word| *word != "packets");
+            let count = words.nth(1).and_then(|count| count.parse().ok());
+            count.unwrap_or_else(|| panic!("no counter {name}: {shown}"))
+        };
+        Sent {
+            direct: count("direct"),
+            to_servers: count("servers"),
+        }
     }
 
     /// The start of a command that runs here: the program and its words follow.
@@ -145,11 +190,21 @@ fn rules(kind: Nat) -> String {
         Nat::Cone => "",
         Nat::Symmetric => " fully-random",
     };
+    let public = Lab::PUBLIC;
+    // What comes in unasked is dropped before the kernel remembers it: else a check of ICE that arrives early would
+    // keep the cone from using the port that it has told.
     format!(
         "add table ip nat; \
          add chain ip nat leaving {{ type nat hook postrouting priority 100; }}; \
          add rule ip nat leaving oifname \"wan\" masquerade{ports}; \
          add table ip door; \
+         add counter ip door direct; \
+         add counter ip door servers; \
+         add chain ip door counting {{ type filter hook forward priority -1; }}; \
+         add rule ip door counting iifname \"lan\" ip daddr {public} udp dport != 5060 counter name servers; \
+         add rule ip door counting iifname \"lan\" ip daddr != {public} ip protocol udp counter name direct; \
+         add chain ip door entering {{ type filter hook input priority 0; }}; \
+         add rule ip door entering iifname \"wan\" ct state new drop; \
          add chain ip door passing {{ type filter hook forward priority 0; policy drop; }}; \
          add rule ip door passing iifname \"lan\" accept; \
          add rule ip door passing ct state established,related accept"

@@ -1,19 +1,19 @@
-//! Phones behind NATs: first that the NATs are what they are called, then calls.
+//! Phones behind NATs: first that the NATs are what they are called, then calls, and the way that their sound takes.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::thread;
 use std::time::Duration;
 use tandem_interop::{
-    Account, Asterisk, Desk, Home, Lab, Nat, SignIn as _, assert_heard, assert_not_heard,
+    Account, Asterisk, Coturn, Desk, Home, Kamailio, Lab, Nat, Sent, SignIn as _, assert_heard,
+    assert_not_heard, wait_until,
 };
-use tandem_world::client::ClientCommand;
+use tandem_world::client::{Client, ClientCommand};
 
 const SOON: Duration = Duration::from_secs(15);
 const CALL: Duration = Duration::from_secs(40);
 
-/// How the sound finds its way: here by the server that relays it. With ICE the same calls go directly
-/// between cones, and by TURN between symmetric NATs.
-const MEDIA: &[&str] = &[];
+/// How the sound is secured, whichever way it takes.
+const MEDIA: &[&str] = &["--encryption", "required"];
 
 /// Answers one datagram with its sender's address.
 fn mirror() -> SocketAddr {
@@ -66,50 +66,153 @@ fn a_cone_keeps_its_port_a_symmetric_nat_does_not_and_no_stranger_comes_in() {
     );
 }
 
-/// `tandem WORDS` in this home, signed in at the public Asterisk.
-fn phone(desk: &Desk, home: &Home, user: &str, words: &[&str]) -> ClientCommand {
-    let account = Account {
-        address: format!("sip:{user}@{}", Lab::PUBLIC),
-        ..Account::asterisk(user).at(home.ip())
-    };
-    let phone = ClientCommand::launched(home.enter(), desk.folder(), user, words);
-    phone.args(&["-vv"]).user(&account).args(MEDIA)
+/// `tandem WORDS` in this home, saying what this person says.
+fn phone(desk: &Desk, home: &Home, account: &Account, words: &[&str]) -> ClientCommand {
+    let name = words[0];
+    let phone = ClientCommand::launched(home.enter(), desk.folder(), name, words);
+    let account = account.clone().at(home.ip());
+    let pcap = desk.at(name).join("wire.pcap");
+    let phone = phone.args(&["--pcap", &pcap.to_string_lossy()]);
+    phone.args(&["-vv"]).user(&account).args(MEDIA).record()
 }
 
-/// A call between the homes through Asterisk, heard both ways.
-fn call(name: &str, kinds: [Nat; 2]) {
-    let desk = Desk::new(&format!("nat/{name}"));
-    let lab = Lab::new(kinds);
-    let asterisk = Asterisk::start_public(&desk, Lab::PUBLIC);
-    let bob = phone(&desk, lab.home(1), "1002", &["answer", "--count", "1"]);
-    let mut bob = bob.play(&Desk::voice("bob")).record().start();
-    bob.wait("registered", SOON);
-    let contacts = asterisk.contacts("1002");
-    assert!(contacts[0].contains("198.51.100.11"), "{contacts:?}");
-    let target = format!("sip:1002@{}", Lab::PUBLIC);
-    let alice = phone(&desk, lab.home(0), "1001", &["call", &target]);
-    let mut alice = alice.play(&Desk::voice("alice")).record().start();
-    for phone in [&mut alice, &mut bob] {
+/// Both speak, and are heard; then the caller hangs up.
+fn talk(caller: ClientCommand, mut callee: Client) {
+    let mut caller = caller.play(&Desk::voice("alice")).start();
+    for phone in [&mut caller, &mut callee] {
         phone.wait("played", CALL);
         phone.wait_sound_over(CALL);
     }
-    alice.interrupt();
-    let (alice, bob) = (alice.end(SOON), bob.end(SOON));
-    alice.expect(0, "local-hang-up");
-    bob.expect(0, "remote-hang-up");
-    assert_heard(&Desk::voice("bob"), &alice.heard());
-    assert_heard(&Desk::voice("alice"), &bob.heard());
-    assert_not_heard(&Desk::voice("bob"), &bob.heard());
+    caller.interrupt();
+    let (caller, callee) = (caller.end(SOON), callee.end(SOON));
+    caller.expect(0, "local-hang-up");
+    callee.expect(0, "remote-hang-up");
+    assert_heard(&Desk::voice("bob"), &caller.heard());
+    assert_heard(&Desk::voice("alice"), &callee.heard());
+    assert_not_heard(&Desk::voice("bob"), &callee.heard());
+}
+
+/// Asterisk, in public, takes the sound of both and passes it on: it needs no server beside it.
+#[test]
+fn two_phones_behind_symmetric_nats_are_heard_through_asterisk() {
+    let desk = Desk::new("nat/asterisk");
+    let lab = Lab::new([Nat::Symmetric, Nat::Symmetric]);
+    let asterisk = Asterisk::start_public(&desk, Lab::PUBLIC);
+    let account = |user: &str| Account {
+        address: format!("sip:{user}@{}", Lab::PUBLIC),
+        ..Account::asterisk(user)
+    };
+    let bob = phone(
+        &desk,
+        lab.home(1),
+        &account("1005"),
+        &["answer", "--count", "1"],
+    );
+    let mut bob = bob.play(&Desk::voice("bob")).start();
+    bob.wait("registered", SOON);
+    let contacts = asterisk.contacts("1005");
+    assert!(
+        contacts[0].contains(lab.home(1).public_ip()),
+        "{contacts:?}"
+    );
+    let target = format!("sip:1005@{}", Lab::PUBLIC);
+    let alice = phone(&desk, lab.home(0), &account("1004"), &["call", &target]);
+    talk(alice, bob);
+    for home in [lab.home(0), lab.home(1)] {
+        assert!(home.sent().to_servers > MOST_OF_IT, "{:?}", home.sent());
+    }
+}
+
+/// Datagrams of a call whose voice takes 8 s, at fifty a second.
+const MOST_OF_IT: u64 = 250;
+/// What the search for a way takes at most, and what keeps it open.
+const SEARCH: u64 = 150;
+
+/// A call through Kamailio, which leaves the sound to the phones; coturn helps these to find each other. Gives what
+/// left the two homes.
+fn call(name: &str, kinds: [Nat; 2], servers: &[&str]) -> ([Sent; 2], Coturn) {
+    let desk = Desk::new(&format!("nat/{name}"));
+    let lab = Lab::new(kinds);
+    let kamailio = Kamailio::start_at(&desk, "kamailio", Lab::PUBLIC, &[]);
+    let coturn = Coturn::start_at(&desk, "coturn", Lab::PUBLIC, &[]);
+    let servers: Vec<&str> = servers
+        .iter()
+        .flat_map(|url| ["--ice-server", url])
+        .chain(["--ice-user", Coturn::USER.0])
+        .collect();
+    let helped = |user: &str, home: usize, words: &[&str]| {
+        let account = Account {
+            registrar: Some(Lab::PUBLIC.to_owned()),
+            ..Account::kamailio(user)
+        };
+        let phone = phone(&desk, lab.home(home), &account, words).args(&servers);
+        phone.env("TANDEM_ICE_PASSWORD", Coturn::USER.1)
+    };
+    let bob = helped("bob", 1, &["answer", "--count", "1"]);
+    let mut bob = bob.play(&Desk::voice("bob")).start();
+    bob.wait("registered", SOON);
+    let known = wait_until(SOON, || kamailio.contacts("bob").pop());
+    assert!(known.is_some(), "Kamailio does not know bob");
+    let alice = helped("alice", 0, &["call", "sip:bob@kamailio.test"]);
+    talk(alice, bob);
+    ([lab.home(0).sent(), lab.home(1).sent()], coturn)
+}
+
+const STUN: &str = "stun:198.51.100.1";
+const TURN: &str = "turn:198.51.100.1";
+
+/// Each learns from STUN where the other finds it, and that is enough.
+#[test]
+fn between_cones_the_sound_goes_directly() {
+    let (sent, coturn) = call("cone-cone", [Nat::Cone, Nat::Cone], &[STUN]);
+    for sent in sent {
+        assert!(sent.direct > MOST_OF_IT, "{sent:?}");
+        assert!(sent.to_servers < SEARCH, "{sent:?}");
+    }
+    drop(coturn);
+}
+
+/// A relay stands by, and is not needed.
+#[test]
+fn between_cones_no_relay_is_used_that_is_there() {
+    let (sent, coturn) = call("cone-cone-turn", [Nat::Cone, Nat::Cone], &[TURN]);
+    assert!(coturn.has_logged(&["ALLOCATE processed, success"], SOON));
+    for sent in sent {
+        assert!(sent.direct > MOST_OF_IT, "{sent:?}");
+        assert!(sent.to_servers < SEARCH, "{sent:?}");
+    }
+}
+
+/// All of it by the relay, and given back at the end.
+fn assert_relayed(sent: [Sent; 2], coturn: &Coturn) {
+    for sent in sent {
+        assert!(sent.to_servers > MOST_OF_IT, "{sent:?}");
+        assert!(sent.direct < SEARCH, "{sent:?}");
+    }
+    assert!(coturn.has_logged(&["refreshed", "lifetime=0"], SOON));
 }
 
 #[test]
-fn two_phones_behind_cones_are_heard_through_the_server() {
-    call("cone-cone", [Nat::Cone, Nat::Cone]);
+fn from_a_cone_to_a_symmetric_nat_the_sound_goes_by_the_relay() {
+    let (sent, coturn) = call("cone-symmetric", [Nat::Cone, Nat::Symmetric], &[TURN]);
+    assert_relayed(sent, &coturn);
 }
 
 #[test]
-fn two_phones_behind_symmetric_nats_are_heard_through_the_server() {
-    call("symmetric-symmetric", [Nat::Symmetric, Nat::Symmetric]);
+fn between_symmetric_nats_the_sound_goes_by_the_relay() {
+    let both = [Nat::Symmetric, Nat::Symmetric];
+    let (sent, coturn) = call("symmetric-symmetric", both, &[TURN]);
+    assert_relayed(sent, &coturn);
+}
+
+/// A network that lets no datagram out but those of SIP: the relay is reached over TCP.
+#[test]
+fn where_only_tcp_gets_to_the_relay_the_sound_goes_by_it() {
+    let both = [Nat::Symmetric, Nat::Cone];
+    let tcp = "turn:198.51.100.1?transport=tcp";
+    let (sent, coturn) = call("tcp", both, &[tcp]);
+    assert!(sent.iter().all(|sent| sent.direct < SEARCH), "{sent:?}");
+    assert!(coturn.has_logged(&["ALLOCATE processed, success"], SOON));
 }
 
 #[test]

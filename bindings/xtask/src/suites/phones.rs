@@ -134,7 +134,8 @@ fn chromium(context: &Context) -> Row {
 }
 
 fn nat(context: &Context) -> Row {
-    interop(context, "nat", &[needs::OPENSSL, needs::NAT], &[ASTERISK])
+    let needed = [needs::OPENSSL, needs::NAT, needs::KAMAILIO, needs::COTURN];
+    interop(context, "nat", &needed, &[ASTERISK])
 }
 
 /// Something that no package of Debian 12 brings: the variable that tells the tests where it is.
