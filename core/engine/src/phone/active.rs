@@ -26,13 +26,15 @@ pub(super) const STATS_INTERVAL: Duration = Duration::from_secs(1);
 /// right.
 pub(super) const ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// What waits for the media sockets to open.
+/// What waits for the media sockets to open, or for the addresses to tell.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) enum Waiting {
     #[default]
     Nothing,
     /// The INVITE.
     ToDial,
+    /// Another INVITE, after a refusal of the first one's media.
+    ToDialAgain,
     /// The answer to theirs.
     ToAnswer,
 }

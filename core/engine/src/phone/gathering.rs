@@ -60,9 +60,13 @@ impl ActiveCall {
                 servers.is_some_and(super::servers::Servers::want_ice)
             }
         };
-        if !wanted {
-            return;
+        if wanted {
+            self.gather_addresses(now, desk);
         }
+    }
+
+    /// Looks for them, whatever the account asks for. Once in a call.
+    pub(super) fn gather_addresses(&mut self, now: Instant, desk: &mut Desk) {
         desk.ask_for_servers(Some(now), self.account);
         let until = now + DEFAULT_DEADLINE;
         self.way.gathering = Gathering::Names { until };

@@ -57,6 +57,7 @@ impl ActiveCall {
         match std::mem::take(&mut self.waiting) {
             Waiting::Nothing => {}
             Waiting::ToDial => self.dial(now, desk),
+            Waiting::ToDialAgain => self.dial_again(now, desk),
             Waiting::ToAnswer => self.accept(now, desk),
         }
     }

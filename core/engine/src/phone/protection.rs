@@ -4,13 +4,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
+use tandem_call::LegEvent;
 use tandem_media::dtls::Certificate;
 use tandem_media::{Capabilities, LocalTransport, NegotiateError, Protection, negotiate, sdes};
 use tandem_sip::agent::{EndKind, SessionEnd};
 use tandem_types::media::{Direction, Fingerprint, MediaSecurity};
 use tandem_types::{AccountId, EndReason, MediaDescription};
 
-use super::active::ActiveCall;
+use super::active::{ActiveCall, Waiting};
 use super::desk::Desk;
 
 impl Desk {
@@ -91,18 +92,39 @@ impl ActiveCall {
         if !refused_media || !wanted {
             return false;
         }
-        let Some(local) = self.local_transport() else {
-            return false;
-        };
-        let Some(protection) = self.protections.pop_front() else {
+        let (Some(local), Some(protection)) = (self.local_transport(), self.protections.front())
+        else {
             return false;
         };
         tracing::info!(call = %self.id(), ?protection, "media refused; offered once more");
         // What forks of the first try said is void.
         self.negotiated = None;
-        let offer = first(&desk.capabilities(self.account), &local, protection);
-        self.invite(now, offer, desk);
+        self.waiting = Waiting::ToDialAgain;
+        match protection {
+            // Who insists on keys by DTLS is a browser, most likely, and does nothing without ICE.
+            Protection::Dtls { .. } if local.ice.is_none() => self.gather_addresses(now, desk),
+            Protection::Dtls { .. }
+            | Protection::Sdes
+            | Protection::Opportunistic
+            | Protection::Plain => {}
+        }
+        self.go_on(now, desk);
         true
+    }
+
+    /// Asks for the next protection.
+    pub(super) fn dial_again(&mut self, now: Instant, desk: &mut Desk) {
+        let next = self.local_transport().zip(self.protections.pop_front());
+        match next {
+            Some((local, protection)) => {
+                let offer = first(&desk.capabilities(self.account), &local, protection);
+                self.invite(now, offer, desk);
+            }
+            None => {
+                let reason = super::COULD_NOT_BEGIN;
+                self.leg_event(now, LegEvent::Ended { reason });
+            }
+        }
     }
 
     /// The far end took our call without its sound, or not as protected as offered: whether the same session

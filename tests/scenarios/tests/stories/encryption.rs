@@ -131,6 +131,25 @@ fn an_old_phone_is_called_once_more_in_plain_where_encryption_is_only_preferred(
 }
 
 #[test]
+fn a_browser_that_refuses_plain_sound_is_offered_what_browsers_take() {
+    let (mut town, alice, stranger) = town(15, MediaSecurity::PlainAllowed, true);
+    let first = calls(&mut town, alice, stranger);
+    assert_eq!(profile(&first), "RTP/AVP");
+    assert!(!first.body().contains("a=ice-ufrag"));
+    replies(&mut town, stranger, &first, REFUSED, None);
+    let second = next_invite(&mut town, stranger).expect("one more try");
+    assert_eq!(profile(&second), "UDP/TLS/RTP/SAVPF");
+    // Without ICE a browser does nothing.
+    for word in ["a=ice-ufrag", "a=candidate", "a=fingerprint"] {
+        assert!(second.body().contains(word), "{word}: {}", second.body());
+    }
+    replies(&mut town, stranger, &second, REFUSED, None);
+    assert_eq!(next_invite(&mut town, stranger), None);
+    assert_eq!(town.phone(alice).end(), Some(EndReason::MediaIncompatible));
+    assert_eq!(rows(&town, alice).0, 1, "it is one call");
+}
+
+#[test]
 fn where_encryption_is_required_there_is_one_more_try_and_no_plain_one() {
     for status in [REFUSED, "606 Not Acceptable"] {
         let (mut town, alice, stranger) = town(5, MediaSecurity::Required, true);
