@@ -25,6 +25,8 @@ pub enum SignInProblem {
     },
     /// The server cannot be reached, or does not answer.
     Unreachable,
+    /// Nobody listens at the server's address: a wrong port, or a server that is down.
+    ConnectionRefused,
     /// The server cannot be spoken with securely, and nothing was said in the clear instead.
     Insecure {
         /// What is wrong with it.
@@ -47,6 +49,7 @@ impl From<RegistrationFailure> for SignInProblem {
                 status: status.code(),
             },
             RegistrationFailure::Unreachable => Self::Unreachable,
+            RegistrationFailure::ConnectionRefused => Self::ConnectionRefused,
             RegistrationFailure::Insecure(failure) => Self::Insecure {
                 problem: failure.into(),
             },

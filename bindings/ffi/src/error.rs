@@ -82,6 +82,9 @@ pub enum AccountError {
     /// The server could not be reached, or never answered.
     #[error("the server cannot be reached")]
     Unreachable,
+    /// Nobody listens at the server's address: a wrong port, or a server that is down.
+    #[error("the server refuses the connection")]
+    ConnectionRefused,
     /// The server cannot be spoken with securely, and nothing was said in the clear instead.
     #[error("{}", .problem.text())]
     Insecure {
@@ -240,6 +243,7 @@ impl From<RegistrationFailure> for AccountError {
                 status: status.code(),
             },
             RegistrationFailure::Unreachable => Self::Unreachable,
+            RegistrationFailure::ConnectionRefused => Self::ConnectionRefused,
             RegistrationFailure::Insecure(failure) => Self::Insecure {
                 problem: failure.into(),
             },

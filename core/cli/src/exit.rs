@@ -53,7 +53,7 @@ pub const fn registration_token(failure: RegistrationFailure) -> &'static str {
     match failure {
         RegistrationFailure::NotAuthorised => "not-authorised",
         RegistrationFailure::Refused(_) => "refused",
-        RegistrationFailure::Unreachable => "unreachable",
+        RegistrationFailure::Unreachable | RegistrationFailure::ConnectionRefused => "unreachable",
         RegistrationFailure::ServerError(_) => "server-error",
         RegistrationFailure::NoRegistrar => "no-registrar",
         RegistrationFailure::Insecure(TlsFailure::Expired) => "certificate-expired",

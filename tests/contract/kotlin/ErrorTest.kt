@@ -58,6 +58,7 @@ class ErrorTest {
             FfiAccount.InvalidAddress(), FfiAccount.InvalidServer(), FfiAccount.InvalidLocalAddress(), FfiAccount.Exists(),
             FfiAccount.InvalidIceServer(0u, IceServerProblem.HOST), FfiAccount.Insecure(TlsProblem.EXPIRED),
             FfiAccount.Unknown(), FfiAccount.NotAuthorised(), FfiAccount.Refused(603u), FfiAccount.Unreachable(),
+            FfiAccount.ConnectionRefused(),
             FfiAccount.ServerFailed(503u), FfiAccount.Cancelled(), FfiAccount.NotRunning(Stage.SUSPENDED),
             FfiAccount.Storage(StorageProblem.DISK_FULL), FfiAccount.Internal(),
         )

@@ -106,7 +106,7 @@ class SecureTest {
         }
         assertEquals(TlsProblem.UNTRUSTED, stranger.problem)
         val deserted = ServerSocket(0, 1, InetAddress.getLoopbackAddress()).use { it.localPort }
-        thrown<AccountException.Unreachable> {
+        thrown<AccountException.ConnectionRefused> {
             alice.tandem.accounts.addSip("carol@example.org", settings = SipSettings("127.0.0.1:$deserted", transport = Transport.TLS))
         }
     }

@@ -4916,6 +4916,10 @@ enum AccountError: Swift.Error, Equatable, Hashable, Foundation.LocalizedError {
      */
     case Unreachable
     /**
+     * Nobody listens at the server's address: a wrong port, or a server that is down.
+     */
+    case ConnectionRefused
+    /**
      * The server cannot be spoken with securely, and nothing was said in the clear instead.
      */
     case Insecure(
@@ -5009,20 +5013,21 @@ public struct FfiConverterTypeAccountError: FfiConverterRustBuffer {
             status: try FfiConverterUInt16.read(from: &buf)
             )
         case 9: return .Unreachable
-        case 10: return .Insecure(
+        case 10: return .ConnectionRefused
+        case 11: return .Insecure(
             problem: try FfiConverterTypeTlsProblem.read(from: &buf)
             )
-        case 11: return .ServerFailed(
+        case 12: return .ServerFailed(
             status: try FfiConverterUInt16.read(from: &buf)
             )
-        case 12: return .Cancelled
-        case 13: return .NotRunning(
+        case 13: return .Cancelled
+        case 14: return .NotRunning(
             stage: try FfiConverterTypeStage.read(from: &buf)
             )
-        case 14: return .Storage(
+        case 15: return .Storage(
             problem: try FfiConverterTypeStorageProblem.read(from: &buf)
             )
-        case 15: return .Internal
+        case 16: return .Internal
 
          default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -5074,32 +5079,36 @@ public struct FfiConverterTypeAccountError: FfiConverterRustBuffer {
             writeInt(&buf, Int32(9))
         
         
-        case let .Insecure(problem):
+        case .ConnectionRefused:
             writeInt(&buf, Int32(10))
+        
+        
+        case let .Insecure(problem):
+            writeInt(&buf, Int32(11))
             FfiConverterTypeTlsProblem.write(problem, into: &buf)
             
         
         case let .ServerFailed(status):
-            writeInt(&buf, Int32(11))
+            writeInt(&buf, Int32(12))
             FfiConverterUInt16.write(status, into: &buf)
             
         
         case .Cancelled:
-            writeInt(&buf, Int32(12))
+            writeInt(&buf, Int32(13))
         
         
         case let .NotRunning(stage):
-            writeInt(&buf, Int32(13))
+            writeInt(&buf, Int32(14))
             FfiConverterTypeStage.write(stage, into: &buf)
             
         
         case let .Storage(problem):
-            writeInt(&buf, Int32(14))
+            writeInt(&buf, Int32(15))
             FfiConverterTypeStorageProblem.write(problem, into: &buf)
             
         
         case .Internal:
-            writeInt(&buf, Int32(15))
+            writeInt(&buf, Int32(16))
         
         }
     }
@@ -8133,6 +8142,10 @@ public enum SignInProblem: Equatable, Hashable {
      */
     case unreachable
     /**
+     * Nobody listens at the server's address: a wrong port, or a server that is down.
+     */
+    case connectionRefused
+    /**
      * The server cannot be spoken with securely, and nothing was said in the clear instead.
      */
     case insecure(
@@ -8180,13 +8193,15 @@ public struct FfiConverterTypeSignInProblem: FfiConverterRustBuffer {
         
         case 3: return .unreachable
         
-        case 4: return .insecure(problem: try FfiConverterTypeTlsProblem.read(from: &buf)
+        case 4: return .connectionRefused
+        
+        case 5: return .insecure(problem: try FfiConverterTypeTlsProblem.read(from: &buf)
         )
         
-        case 5: return .serverFailed(status: try FfiConverterUInt16.read(from: &buf)
+        case 6: return .serverFailed(status: try FfiConverterUInt16.read(from: &buf)
         )
         
-        case 6: return .invalidServer
+        case 7: return .invalidServer
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -8209,18 +8224,22 @@ public struct FfiConverterTypeSignInProblem: FfiConverterRustBuffer {
             writeInt(&buf, Int32(3))
         
         
-        case let .insecure(problem):
+        case .connectionRefused:
             writeInt(&buf, Int32(4))
+        
+        
+        case let .insecure(problem):
+            writeInt(&buf, Int32(5))
             FfiConverterTypeTlsProblem.write(problem, into: &buf)
             
         
         case let .serverFailed(status):
-            writeInt(&buf, Int32(5))
+            writeInt(&buf, Int32(6))
             FfiConverterUInt16.write(status, into: &buf)
             
         
         case .invalidServer:
-            writeInt(&buf, Int32(6))
+            writeInt(&buf, Int32(7))
         
         }
     }

@@ -40,8 +40,8 @@ pub(super) struct Registrar {
     aim: Option<Aim>,
     /// A REGISTER waits until this is looked up.
     locating: Option<Place>,
-    /// Why a server of this attempt could not be trusted: of all that failed, what a person should hear.
-    insecure: Option<TlsFailure>,
+    /// Why no server of this attempt was reached: of all that failed, what a person should hear.
+    obstacle: Option<RegistrationFailure>,
     /// The connection the registration lives on.
     connection: Option<ConnectionId>,
     keep_alive_at: Option<Instant>,
@@ -62,7 +62,7 @@ impl Registrar {
             rewrites: 0,
             aim: None,
             locating: None,
-            insecure: None,
+            obstacle: None,
             connection: None,
             keep_alive_at: None,
         }
@@ -80,7 +80,7 @@ impl Registrar {
 
     /// Registers, or renews.
     pub(super) fn register(&mut self, core: &mut Core, now: Instant) {
-        self.insecure = None;
+        self.obstacle = None;
         self.try_next(core, now);
     }
 
@@ -392,20 +392,27 @@ impl Registrar {
             self.finish_removal(core);
             return;
         }
-        if let Some(TransportError::Tls(failure)) = error {
-            self.insecure = self.insecure.or(Some(failure));
-        }
+        self.note_obstacle(error);
         if self.fail_over(core, now, None) {
             return;
         }
         self.be_unreachable(core, now);
     }
 
+    /// A server that cannot be trusted says more than any other that is just not there.
+    const fn note_obstacle(&mut self, error: Option<TransportError>) {
+        if let Some(RegistrationFailure::Insecure(_)) = self.obstacle {
+            return;
+        }
+        self.obstacle = Some(match error {
+            Some(TransportError::Tls(failure)) => RegistrationFailure::Insecure(failure),
+            Some(TransportError::Refused) => RegistrationFailure::ConnectionRefused,
+            _ => RegistrationFailure::Unreachable,
+        });
+    }
+
     fn be_unreachable(&mut self, core: &mut Core, now: Instant) {
-        let why = self.insecure.map_or(
-            RegistrationFailure::Unreachable,
-            RegistrationFailure::Insecure,
-        );
+        let why = self.obstacle.unwrap_or(RegistrationFailure::Unreachable);
         let verdict = self.registration.unreachable(why, core.entropy.as_mut());
         self.fail(core, verdict, now);
     }

@@ -65,6 +65,9 @@ pub enum RegistrationFailure {
     /// The server could not be reached, or never answered.
     #[error("the server cannot be reached")]
     Unreachable,
+    /// There is a machine, and nobody listens at it: a wrong port, or a server that is down.
+    #[error("the server refuses the connection")]
+    ConnectionRefused,
     /// The server is overloaded or broken for now (5xx, 429).
     #[error("the server failed with {0}")]
     ServerError(StatusCode),

@@ -181,7 +181,7 @@ fn a_closed_port_without_another_server_is_told_at_once() {
         matches!(
             told[..],
             [RegistrationEvent::Failed {
-                reason: RegistrationFailure::Unreachable,
+                reason: RegistrationFailure::ConnectionRefused,
                 retry_in: Some(_)
             }]
         ),

@@ -27,6 +27,7 @@ final class ErrorTests: XCTestCase {
             .Refused(status: 603), .Unreachable, .ServerFailed(status: 503), .Cancelled,
             .NotRunning(stage: .suspended), .Storage(problem: .diskFull), .Internal,
             .InvalidIceServer(index: 0, problem: .host), .Insecure(problem: .expired),
+            .ConnectionRefused,
         ]
         let call: [CallError] = [
             .InvalidTarget, .InvalidKeys(limit: 64), .NoAccount, .TooManyCalls, .Unknown,

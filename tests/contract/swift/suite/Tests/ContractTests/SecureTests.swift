@@ -117,7 +117,7 @@ final class SecureTests: XCTestCase {
                 "carol@example.org",
                 settings: SIPSettings(server: deserted.address, transport: .tls))
         }
-        XCTAssertEqual(nobody, .Unreachable)
+        XCTAssertEqual(nobody, .ConnectionRefused)
         await tandem.shutdown()
     }
 

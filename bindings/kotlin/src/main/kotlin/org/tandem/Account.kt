@@ -50,8 +50,11 @@ sealed interface SignInProblem {
     data object NotAuthorised : SignInProblem
     data class Refused(val status: Int) : SignInProblem
 
-    /** Nobody listens there, nobody answers, or there is no way there. */
+    /** Nobody answers, or there is no way there. */
     data object Unreachable : SignInProblem
+
+    /** Nobody listens at the server's address. */
+    data object ConnectionRefused : SignInProblem
 
     /** The server cannot be spoken with securely, and nothing was said in the clear instead. */
     data class Insecure(val problem: TlsProblem) : SignInProblem
@@ -73,6 +76,7 @@ private fun FfiSignInProblem.idiomatic(): SignInProblem = when (this) {
     is FfiSignInProblem.NotAuthorised -> SignInProblem.NotAuthorised
     is FfiSignInProblem.Refused -> SignInProblem.Refused(status.toInt())
     is FfiSignInProblem.Unreachable -> SignInProblem.Unreachable
+    is FfiSignInProblem.ConnectionRefused -> SignInProblem.ConnectionRefused
     is FfiSignInProblem.Insecure -> SignInProblem.Insecure(problem)
     is FfiSignInProblem.ServerFailed -> SignInProblem.ServerFailed(status.toInt())
     is FfiSignInProblem.InvalidServer -> SignInProblem.InvalidServer

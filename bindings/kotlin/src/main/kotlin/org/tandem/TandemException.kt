@@ -44,8 +44,11 @@ sealed class AccountException(message: String, cause: Throwable?) : TandemExcept
     /** [status] is SIP's. */
     class Refused(val status: Int, message: String, cause: Throwable) : AccountException(message, cause)
 
-    /** Nobody listens there, nobody answers, or there is no way there. */
+    /** Nobody answers, or there is no way there. */
     class Unreachable(message: String, cause: Throwable) : AccountException(message, cause)
+
+    /** Nobody listens at the server's address: a wrong port, or a server that is down. */
+    class ConnectionRefused(message: String, cause: Throwable) : AccountException(message, cause)
 
     /** The server cannot be spoken with securely, and nothing was said in the clear instead. */
     class Insecure(val problem: TlsProblem, message: String, cause: Throwable) : AccountException(message, cause)

@@ -49,6 +49,7 @@ private fun FfiAccount.idiomatic(text: String): TandemException = when (this) {
     is FfiAccount.NotAuthorised -> AccountException.NotAuthorised(text, this)
     is FfiAccount.Refused -> AccountException.Refused(status.toInt(), text, this)
     is FfiAccount.Unreachable -> AccountException.Unreachable(text, this)
+    is FfiAccount.ConnectionRefused -> AccountException.ConnectionRefused(text, this)
     is FfiAccount.Insecure -> AccountException.Insecure(problem, text, this)
     is FfiAccount.ServerFailed -> AccountException.ServerFailed(status.toInt(), text, this)
     is FfiAccount.Cancelled -> AccountException.Cancelled(text, this)
