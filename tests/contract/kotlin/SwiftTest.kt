@@ -3,6 +3,7 @@ package org.tandem.contract
 import kotlin.time.Duration.Companion.milliseconds
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.filterNotNull
 import kotlinx.coroutines.flow.first
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -24,9 +25,10 @@ class SwiftTest {
         try {
             val lines = answerer.inputReader()
             val address = lines.readLine()?.value("address") ?: fail("the answerer said nothing")
-            val alice = directPhone()
+            val alice = securePhone()
             val call = alice.tandem.calls.place(address, audio = AudioPath.Tone(1_000f))
             call.active()
+            val phrase = call.safetyPhrase.filterNotNull().first()
             val stats = call.events.filterIsInstance<CallEvent.Stats>().first { it.levelIn > -60 }
             assertTrue(stats.quality.packetsReceived > 0u, "$stats")
             delay(500.milliseconds)
@@ -34,6 +36,7 @@ class SwiftTest {
             assertEquals(EndReason.LOCAL_HANG_UP, call.endReason())
             val said = lines.readLines()
             assertTrue(said.any { it.value("state") == "active" }, "$said")
+            assertTrue(said.any { it.value("phrase") == "$phrase" }, "$phrase: $said")
             assertEquals("remoteHangUp", said.last().value("ended"))
             assertEquals(0, answerer.waitFor())
         } finally {

@@ -1,7 +1,7 @@
 // answerer FOLDER [SECONDS]: a phone that answers one call, for a test in any language to ring.
 //
 // One JSON object a line: {"address":"sip:…"} once it can be called, {"state":"…"} for each state of the
-// call, {"ended":"…"} with the reason at the end. It leaves with 0 after the call, with 1 if nobody rang
+// call, {"phrase":"…"} once there is a safety phrase, {"ended":"…"} with the reason at the end. It leaves with 0 after the call, with 1 if nobody rang
 // for SECONDS (30).
 
 import Foundation
@@ -40,11 +40,19 @@ struct Answerer {
     }
 
     static func tell(_ call: Call) async {
-        for await state in call.states {
-            if case .ended(let reason) = state {
+        var told: CallState?
+        var phrase: SafetyPhrase?
+        for await case .state(let call) in call.updates {
+            if call.safetyPhrase != phrase {
+                phrase = call.safetyPhrase
+                say("phrase", phrase?.words.joined(separator: " ") ?? "")
+            }
+            if call.state == told { continue }
+            told = call.state
+            if case .ended(let reason) = call.state {
                 say("ended", "\(reason)")
             } else {
-                say("state", name(of: state))
+                say("state", name(of: call.state))
             }
         }
     }

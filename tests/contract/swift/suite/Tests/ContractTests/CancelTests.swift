@@ -11,15 +11,17 @@ final class CancelTests: XCTestCase {
         let tandem = try Phone.core(in: freshFolder("alice"))
         try await tandem.start()
         let signingIn = Task {
-            try await tandem.accounts.addSIP("sip:alice@example.org", settings: SIPSettings(server: silent.address))
+            try await tandem.accounts.addSIP(
+                "sip:alice@example.org", settings: SIPSettings(server: silent.address))
         }
         try await eventually("the account is there") { tandem.accounts.list.count == 1 }
         let asked = ContinuousClock.now
         signingIn.cancel()
         let result = try await soon { await signingIn.result }
-        XCTAssertLessThan(ContinuousClock.now - asked, .seconds(2))
+        // A server that says nothing is waited for a moment, so that the account is gone when it is told.
+        XCTAssertLessThan(ContinuousClock.now - asked, .seconds(5))
         XCTAssertThrowsError(try result.get()) { XCTAssertTrue($0 is CancellationError, "\($0)") }
-        try await eventually("the account is gone") { tandem.accounts.list.isEmpty }
+        XCTAssertEqual(tandem.accounts.list, [])
         await tandem.shutdown()
     }
 
