@@ -10,9 +10,7 @@ use crate::digest::AuthChain;
 use crate::locate::Place;
 use crate::message::{Method, NameAddr, Request, Response, StatusCode, Uri, name};
 use crate::registration::{Registration, RegistrationFailure, RegistrationState, Verdict, granted};
-use crate::transaction::{
-    ClientId, ConnectionId, Destination, TlsFailure, TransportError, TransportKind,
-};
+use crate::transaction::{ClientId, ConnectionId, Destination, TransportError, TransportKind};
 
 /// How often one registration may find that the server sees it at yet another address: behind a NAT that
 /// gives each packet a new port, following it would never end.
