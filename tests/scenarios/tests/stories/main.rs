@@ -13,5 +13,6 @@ mod offerless;
 mod renegotiation;
 mod signing_in;
 mod strange_callers;
+mod strangers;
 mod trickle;
 mod vanishing;
