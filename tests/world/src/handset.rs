@@ -337,6 +337,10 @@ impl Handset {
                         self.phone.handle_server(now, account, index, servers);
                     }
                 }
+                // The town has no NAT64.
+                Output::FindTranslator { account } => {
+                    self.phone.handle_translator(now, account, &[]);
+                }
                 // No server here speaks over streams.
                 Output::MediaStream { call, command } => {
                     if let StreamCommand::Open { id, .. } = command {
@@ -354,7 +358,7 @@ impl Handset {
                         rtp: at(port),
                         rtcp: at(port + 1),
                     };
-                    self.phone.handle_media_opened(now, &call, Some(ports));
+                    self.phone.handle_media_opened(now, &call, &[ports]);
                 }
                 Output::Media { call, datagram } => {
                     let Datagram { from, to, bytes } = datagram;

@@ -1,6 +1,6 @@
 //! Everything that reaches the engine's task, in one bounded queue.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use tandem_media::StreamId;
 use tandem_sip::locate::{Answer, Question};
@@ -78,6 +78,11 @@ pub(super) enum Inbound {
         account: AccountId,
         index: usize,
         addresses: Vec<SocketAddr>,
+    },
+    /// What shows whether the account's network has a NAT64.
+    Translator {
+        account: AccountId,
+        records: Vec<Ipv6Addr>,
     },
     Phrase {
         call: CallId,

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use super::inbox::{Inbound, Inbox};
 use super::sip_sockets::{Network, open};
 use super::stream::Wire;
+use crate::net::{LocalAddress, NetworkId};
 
 /// How long a connection, and the server's proof over TLS, may take. A call waits for it to begin.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -34,6 +35,8 @@ pub(super) struct MediaStreams {
     call: CallId,
     network: Network,
     inbox: Inbox,
+    /// The paths that the device's addresses belong to.
+    paths: BTreeMap<IpAddr, NetworkId>,
     writers: BTreeMap<StreamId, mpsc::Sender<Vec<u8>>>,
 }
 
@@ -46,8 +49,15 @@ pub(super) enum StreamNews {
 }
 
 impl MediaStreams {
-    pub(super) const fn new(call: CallId, network: Network, inbox: Inbox) -> Self {
+    pub(super) fn new(
+        call: CallId,
+        network: Network,
+        inbox: Inbox,
+        addresses: &[LocalAddress],
+    ) -> Self {
+        let paths = addresses.iter().map(|at| (at.ip, at.network));
         Self {
+            paths: paths.collect(),
             call,
             network,
             inbox,
@@ -92,11 +102,14 @@ impl MediaStreams {
             return;
         }
         self.writers.insert(id, writer);
+        let mut network = self.network.clone();
+        let path = local_ip.and_then(|ip| self.paths.get(&ip));
+        network.id = path.copied().unwrap_or(network.id);
         let line = Line {
             call,
             id,
             inbox,
-            network: self.network.clone(),
+            network,
             server,
         };
         tokio::spawn(line.run(queue, local_ip, tls_name));

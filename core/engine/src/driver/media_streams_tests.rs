@@ -22,7 +22,7 @@ fn streams() -> (MediaStreams, Receiver<Inbound>) {
     };
     let (inbox, inbound) = Inbox::new();
     let call = CallId::random(&mut crate::OsEntropy);
-    (MediaStreams::new(call, network, inbox), inbound)
+    (MediaStreams::new(call, network, inbox, &[]), inbound)
 }
 
 fn to(server: SocketAddr, tls_name: Option<&str>) -> StreamCommand {

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use tandem_media::NAT64_DISCOVERY_NAME;
 use tandem_types::AccountId;
 use tokio::task::spawn_blocking;
 
@@ -34,6 +35,19 @@ pub(super) async fn find(
         addresses,
     };
     inbox.put(found).await;
+}
+
+/// Looks for the network's NAT64 (RFC 7050 §3), and says what was found.
+pub(super) async fn find_translator(network: Network, inbox: Inbox, account: AccountId) {
+    let asking = addresses(network, NAT64_DISCOVERY_NAME.to_owned());
+    let found = tokio::time::timeout(PATIENCE, asking).await;
+    let records = found.unwrap_or_default().into_iter();
+    let six = records.filter_map(|ip| match ip {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(ip) => Some(ip),
+    });
+    let records = six.collect();
+    inbox.put(Inbound::Translator { account, records }).await;
 }
 
 async fn look_up(network: &Network, question: &ServerQuestion) -> Vec<SocketAddr> {

@@ -26,7 +26,7 @@ use self::outline::Outline;
 use super::inbox::{Inbound, Inbox};
 use super::secure::Tls;
 use super::stream::{self, Wire};
-use crate::net::{Capture, NetworkId, Resolver, SocketFactory};
+use crate::net::{Capture, LocalAddress, NetworkId, Resolver, SocketFactory};
 
 /// How long a stream may take to open for an account that speaks over streams.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -84,6 +84,8 @@ pub(super) struct SipSockets {
     /// `None` for an account that speaks TLS alone.
     udp: Option<Arc<UdpSocket>>,
     local: SocketAddr,
+    /// Whether somebody chose that address, so that no other is to be used.
+    is_chosen: bool,
     streams: BTreeMap<ConnectionId, Stream>,
     /// Streams we opened or were called over: one is enough.
     by_peer: BTreeMap<Peer, ConnectionId>,
@@ -132,6 +134,7 @@ impl SipSockets {
             inbox,
             udp,
             local,
+            is_chosen: false,
             streams: BTreeMap::new(),
             by_peer: BTreeMap::new(),
             opening: BTreeMap::new(),
@@ -159,6 +162,33 @@ impl SipSockets {
 
     pub(super) const fn local(&self) -> SocketAddr {
         self.local
+    }
+
+    /// The address was chosen by somebody: no other is used beside it.
+    pub(super) const fn keep_to_address(&mut self) {
+        self.is_chosen = true;
+    }
+
+    /// Where calls of the account may open their media sockets, the own address first.
+    pub(super) fn media_addresses(&self) -> Vec<LocalAddress> {
+        let own = LocalAddress {
+            network: self.network.id,
+            ip: self.local.ip(),
+        };
+        let further = if self.is_chosen {
+            Vec::new()
+        } else {
+            let factory = &self.network.factory;
+            factory.further_addresses(own.network, own.ip)
+        };
+        let mut all = vec![own];
+        for address in further {
+            let known = all.iter().any(|other| other.ip == address.ip);
+            if !known && !address.ip.is_unspecified() && !address.ip.is_multicast() {
+                all.push(address);
+            }
+        }
+        all
     }
 
     /// Notes a datagram that came in, for the log and the capture.

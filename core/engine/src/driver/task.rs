@@ -284,8 +284,11 @@ impl Task {
             return Err(PhoneError::from(AccountError::Exists).into());
         }
         let (network, inbox) = (self.network.clone(), self.inbox.clone());
-        let sockets = SipSockets::open(id, network, inbox, local, account.choice())
+        let mut sockets = SipSockets::open(id, network, inbox, local, account.choice())
             .map_err(EngineError::Bind)?;
+        if account.bind.is_some_and(|bind| !bind.ip().is_unspecified()) {
+            sockets.keep_to_address();
+        }
         let addresses: LocalAddresses = sockets.addresses();
         self.phone.add_account(id, account, addresses)?;
         let local = sockets.local();
@@ -385,6 +388,9 @@ impl Task {
                 index,
                 addresses,
             } => self.phone.handle_server(now, account, index, &addresses),
+            Inbound::Translator { account, records } => {
+                self.phone.handle_translator(now, account, &records);
+            }
             Inbound::Phrase { call, phrase } => self.phone.handle_phrase(now, &call, phrase),
         }
     }
@@ -476,6 +482,10 @@ impl Task {
                     let (network, inbox) = (self.network.clone(), self.inbox.clone());
                     tokio::spawn(servers::find(network, inbox, account, question));
                 }
+                Output::FindTranslator { account } => {
+                    let (network, inbox) = (self.network.clone(), self.inbox.clone());
+                    tokio::spawn(servers::find_translator(network, inbox, account));
+                }
                 Output::CloseMedia { call } => {
                     self.media.remove(&call);
                 }
@@ -505,18 +515,19 @@ impl Task {
     }
 
     fn open_media(&mut self, call: &CallId, account: AccountId) {
-        let ip = self.sip.get(&account).map(|sockets| sockets.local().ip());
-        let opened = ip.and_then(|ip| {
-            let opened = MediaSockets::open(call, self.network.clone(), &self.inbox, ip);
+        let opened = self.sip.get(&account).and_then(|sockets| {
+            let addresses = sockets.media_addresses();
+            let opened = MediaSockets::open(call, &self.network, &self.inbox, &addresses);
             opened
                 .map_err(|error| tracing::warn!(%call, %error, "no media sockets"))
                 .ok()
         });
-        let ports = opened.as_ref().map(MediaSockets::ports);
+        let ports = opened.as_ref().map(MediaSockets::ports).unwrap_or_default();
+        let now = Instant::now();
+        self.phone.handle_media_opened(now, call, ports);
         if let Some(sockets) = opened {
             self.media.insert(call.clone(), sockets);
         }
-        self.phone.handle_media_opened(Instant::now(), call, ports);
     }
 
     fn begin_to_leave(&mut self, now: Instant, reply: oneshot::Sender<()>) {

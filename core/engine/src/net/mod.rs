@@ -18,5 +18,5 @@ pub use capture::{Capture, PcapFile};
 pub use platform::PlatformVerifier;
 pub use resolver::{NaptrRecord, Resolver, SrvRecord, StaticResolver, SystemResolver};
 pub use roots::{NoRoots, Roots, RootsVerifier};
-pub use sockets::{NetworkId, SocketFactory, SystemSockets};
+pub use sockets::{LocalAddress, NetworkId, SocketFactory, SystemSockets};
 pub use verify::{CertificateError, CertificateVerifier};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -15,6 +15,15 @@ pub struct NetworkId(pub u64);
 impl NetworkId {
     /// Whatever path the system would take.
     pub const ANY: Self = Self(0);
+}
+
+/// An address of this device, and the path that it belongs to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LocalAddress {
+    /// What its sockets are made with.
+    pub network: NetworkId,
+    /// The address of an interface: not unspecified, and no multicast.
+    pub ip: IpAddr,
 }
 
 /// Makes sockets that leave the device by one given path.
@@ -39,6 +48,13 @@ pub trait SocketFactory: Send + Sync {
     /// # Errors
     /// As [`SocketFactory::udp`].
     fn listener(&self, network: NetworkId, local: SocketAddr) -> io::Result<TcpListener>;
+
+    /// What else a call may send and receive sound at, beside `local` on `network`, which its account uses: the other
+    /// family, the other path (mobile beside Wi-Fi), best first. The engine uses the first few. A platform that
+    /// names none has calls at `local` alone.
+    fn further_addresses(&self, _network: NetworkId, _local: IpAddr) -> Vec<LocalAddress> {
+        Vec::new()
+    }
 }
 
 /// The desktop's sockets: the routing table decides, so every [`NetworkId`] is the same.
@@ -82,10 +98,70 @@ impl SocketFactory for SystemSockets {
         socket.listen(16)?;
         Ok(socket.into())
     }
+
+    /// The address that the other family leaves from, if it has a way out. Whoever speaks on the loopback, or on one link,
+    /// has no use for it.
+    fn further_addresses(&self, network: NetworkId, local: IpAddr) -> Vec<LocalAddress> {
+        if !leads_out(local) {
+            return Vec::new();
+        }
+        // Documentation addresses (RFC 5737, RFC 3849), which have the default route. Nothing is sent.
+        let (unbound, anywhere): (IpAddr, IpAddr) = match local {
+            IpAddr::V4(_) => (
+                Ipv6Addr::UNSPECIFIED.into(),
+                Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1).into(),
+            ),
+            IpAddr::V6(_) => (
+                Ipv4Addr::UNSPECIFIED.into(),
+                Ipv4Addr::new(192, 0, 2, 1).into(),
+            ),
+        };
+        let probe = || -> io::Result<IpAddr> {
+            let socket = self.udp(network, SocketAddr::new(unbound, 0))?;
+            socket.connect(SocketAddr::new(anywhere, 9))?;
+            Ok(socket.local_addr()?.ip())
+        };
+        let found = probe().ok().filter(|ip| leads_out(*ip));
+        found
+            .map(|ip| LocalAddress { network, ip })
+            .into_iter()
+            .collect()
+    }
+}
+
+/// Whether others than this machine and its neighbours can be reached from there.
+fn leads_out(ip: IpAddr) -> bool {
+    let on_link = match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    };
+    !(on_link || ip.is_loopback() || ip.is_unspecified())
 }
 
 impl fmt::Debug for dyn SocketFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SocketFactory")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_loopback_is_alone_and_elsewhere_there_is_the_other_family_at_most() {
+        let further =
+            |ip: &str| SystemSockets.further_addresses(NetworkId::ANY, ip.parse().unwrap());
+        assert_eq!(further("127.0.0.1"), []);
+        assert_eq!(further("::1"), []);
+        assert_eq!(further("fe80::1"), []);
+        for ip in ["192.0.2.7", "2001:db8::7"] {
+            let local: IpAddr = ip.parse().unwrap();
+            let found = further(ip);
+            assert!(found.len() <= 1, "{found:?}");
+            let other =
+                |found: &LocalAddress| found.ip.is_ipv4() != local.is_ipv4() && leads_out(found.ip);
+            assert!(found.iter().all(other), "{found:?}");
+        }
     }
 }

@@ -35,6 +35,8 @@ impl Phone {
             return Err(AccountError::Exists.into());
         }
         let servers = account.ice_servers()?;
+        let own = local.udp.or(local.tcp).or(local.tls);
+        let six = own.is_some_and(|own| own.is_ipv6());
         let (mut config, domain) = agent_config(
             account,
             local,
@@ -56,7 +58,7 @@ impl Phone {
             address,
             domain,
             media_security: account.media_security,
-            servers: Servers::new(servers, account.ice.relay),
+            servers: Servers::new(servers, account.ice.relay, six),
         };
         let state = slot.resting_state();
         desk.accounts.insert(id, slot);

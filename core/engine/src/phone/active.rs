@@ -17,7 +17,7 @@ use tandem_types::{
 use super::desk::Desk;
 use super::verifying::Verifying;
 use super::way::Way;
-use super::{Audio, LogEntry, MediaPorts};
+use super::{Audio, LogEntry};
 use crate::{CallSnapshot, KeyCount, LocalHold};
 
 /// How often the app hears how a call sounds.
@@ -63,7 +63,6 @@ pub(super) struct ActiveCall {
     pub(super) target: Option<Uri>,
     pub(super) session: Option<SessionId>,
     pub(super) waiting: Waiting,
-    pub(super) ports: Option<MediaPorts>,
     pub(super) media: Option<MediaSession>,
     /// The microphone, until both sides said yes: nothing of it leaves before.
     pub(super) source: Option<Box<dyn AudioSource>>,
@@ -225,7 +224,6 @@ impl ActiveCall {
             target: None,
             session: None,
             waiting: Waiting::Nothing,
-            ports: None,
             media: None,
             source: None,
             sink: None,

@@ -98,9 +98,9 @@ impl Phone {
         });
     }
 
-    /// The sockets asked for with [`Output::OpenMedia`](super::Output::OpenMedia) are open; `None`: they
-    /// could not be.
-    pub fn handle_media_opened(&mut self, now: Instant, call: &CallId, ports: Option<MediaPorts>) {
+    /// The sockets asked for with [`Output::OpenMedia`](super::Output::OpenMedia) are open, at these addresses of the
+    /// device, best first; at none: they could not be.
+    pub fn handle_media_opened(&mut self, now: Instant, call: &CallId, ports: &[MediaPorts]) {
         self.with_call(now, call, |call, desk| {
             call.handle_media_opened(now, ports, desk);
         });

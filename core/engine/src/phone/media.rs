@@ -15,6 +15,7 @@ use tandem_types::{MediaDescription, MediaKind};
 
 use super::active::{ActiveCall, Liveness, Waiting};
 use super::desk::Desk;
+use super::servers::Servers;
 use super::{Audio, COULD_NOT_BEGIN, MediaPorts, Output};
 use crate::Event;
 
@@ -55,10 +56,10 @@ impl ActiveCall {
     pub(super) fn handle_media_opened(
         &mut self,
         now: Instant,
-        ports: Option<MediaPorts>,
+        ports: &[MediaPorts],
         desk: &mut Desk,
     ) {
-        let Some(ports) = ports else {
+        if ports.is_empty() {
             self.verdict = Some(COULD_NOT_BEGIN);
             if self.session.is_some() {
                 let status = StatusCode::SERVER_INTERNAL_ERROR;
@@ -73,8 +74,7 @@ impl ActiveCall {
                 );
             }
             return;
-        };
-        self.ports = Some(ports);
+        }
         let config = SessionConfig {
             source: Box::new(Silence),
             sink: Box::new(NullSink),
@@ -82,20 +82,23 @@ impl ActiveCall {
             transport: TransportConfig {
                 certificate: desk.certificate(),
                 relay_only: desk.is_relayed_always(self.account),
+                nat64: desk.servers(self.account).and_then(Servers::translator),
                 ..TransportConfig::default()
             },
         };
         let mut media = MediaSession::new(now, desk.unix_time(now), config, (desk.entropy)());
-        for (component, address) in [(Component::Rtp, ports.rtp), (Component::Rtcp, ports.rtcp)] {
-            let rank = 0;
-            media.add_socket(
-                now,
-                LocalSocket {
-                    component,
-                    address,
-                    rank,
-                },
-            );
+        for (ports, rank) in ports.iter().zip(0..) {
+            for (component, address) in [(Component::Rtp, ports.rtp), (Component::Rtcp, ports.rtcp)]
+            {
+                media.add_socket(
+                    now,
+                    LocalSocket {
+                        component,
+                        address,
+                        rank,
+                    },
+                );
+            }
         }
         self.media = Some(media);
         self.begin_gathering(now, desk);

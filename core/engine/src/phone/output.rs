@@ -44,6 +44,13 @@ pub enum Output {
         /// Which, and by what name.
         question: ServerQuestion,
     },
+    /// Look for a NAT64 on the account's network, which seems to have IPv6 alone: ask for the AAAA records of
+    /// [`NAT64_DISCOVERY_NAME`](tandem_media::NAT64_DISCOVERY_NAME), and say what came of it with
+    /// [`handle_translator`](super::Phone::handle_translator).
+    FindTranslator {
+        /// For whom.
+        account: AccountId,
+    },
     /// Close one of this account's connections.
     CloseConnection {
         /// Whose.
@@ -51,8 +58,8 @@ pub enum Output {
         /// Which.
         connection: ConnectionId,
     },
-    /// Open a pair of media sockets on the account's network, and say so with
-    /// [`handle_media_opened`](super::Phone::handle_media_opened).
+    /// Open a pair of media sockets at the address the account uses, and one at each of a few others that the device
+    /// has, and say so with [`handle_media_opened`](super::Phone::handle_media_opened).
     OpenMedia {
         /// For which call.
         call: CallId,

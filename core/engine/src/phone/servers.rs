@@ -7,10 +7,11 @@
 //!              └──► never answered yet ──► waits, no longer than it would for candidates
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use tandem_media::gather::{self, GatherConfig, GatherPolicy, ServerKind, ServerTransport};
+use tandem_media::{Nat64Prefix, discovered_prefixes};
 use tandem_types::{AccountId, Pii};
 
 use super::active::ActiveCall;
@@ -45,6 +46,9 @@ pub struct ServerQuestion {
 pub(super) struct Servers {
     relay: RelayUse,
     entries: Vec<Entry>,
+    /// Whether there is a NAT64, asked of a network that may have IPv6 alone.
+    lookup: Lookup,
+    translator: Option<Nat64Prefix>,
 }
 
 #[derive(Debug)]
@@ -70,8 +74,23 @@ enum Lookup {
     AskedAgain,
 }
 
+impl Lookup {
+    /// Whether somebody is to be asked now, who then is.
+    fn begin(&mut self, now: Option<Instant>) -> bool {
+        *self = match *self {
+            Self::Unasked => Self::Asked,
+            Self::Answered { until } if now.is_some_and(|now| until <= now) => Self::AskedAgain,
+            Self::Needless | Self::Asked | Self::AskedAgain | Self::Answered { .. } => {
+                return false;
+            }
+        };
+        true
+    }
+}
+
 impl Servers {
-    pub(super) fn new(servers: Vec<Server>, relay: RelayUse) -> Self {
+    /// `six`: the account speaks over IPv6.
+    pub(super) fn new(servers: Vec<Server>, relay: RelayUse, six: bool) -> Self {
         let entries = servers.into_iter().map(|server| {
             let literal = server.url.host.ip();
             let port = server.url.usual_port();
@@ -87,6 +106,12 @@ impl Servers {
         Self {
             relay,
             entries: entries.collect(),
+            lookup: if six {
+                Lookup::Unasked
+            } else {
+                Lookup::Needless
+            },
+            translator: None,
         }
     }
 
@@ -107,15 +132,9 @@ impl Servers {
     fn questions(&mut self, now: Option<Instant>) -> Vec<ServerQuestion> {
         let entries = self.entries.iter_mut().enumerate();
         let asked = entries.filter_map(|(index, entry)| {
-            entry.lookup = match entry.lookup {
-                Lookup::Unasked => Lookup::Asked,
-                Lookup::Answered { until } if now.is_some_and(|now| until <= now) => {
-                    Lookup::AskedAgain
-                }
-                Lookup::Needless | Lookup::Asked | Lookup::AskedAgain | Lookup::Answered { .. } => {
-                    return None;
-                }
-            };
+            if !entry.lookup.begin(now) {
+                return None;
+            }
             let url = &entry.server.url;
             Some(ServerQuestion {
                 index,
@@ -152,6 +171,17 @@ impl Servers {
         entry.lookup = Lookup::Answered { until };
     }
 
+    fn found_translator(&mut self, now: Instant, records: &[Ipv6Addr]) {
+        self.translator = discovered_prefixes(records).into_iter().next();
+        let until = now + LIFETIME;
+        self.lookup = Lookup::Answered { until };
+    }
+
+    /// The network's NAT64, if it has one.
+    pub(super) const fn translator(&self) -> Option<Nat64Prefix> {
+        self.translator
+    }
+
     /// Whether waiting may bring an address of a server that nobody knows one of.
     fn may_come(&self) -> bool {
         let mut entries = self.entries.iter();
@@ -166,7 +196,15 @@ impl Servers {
         let rounds = 0..2 * PER_FAMILY;
         let entries = |at: usize| {
             let entries = self.entries.iter();
-            entries.filter_map(move |entry| entry.asked_at(*entry.addresses.get(at)?))
+            let found = entries.filter_map(move |entry| Some((entry, *entry.addresses.get(at)?)));
+            found.flat_map(|(entry, address)| {
+                // A literal has no record that the network could have translated.
+                let seen = self
+                    .translator
+                    .and_then(|nat| nat.synthesize_socket(address));
+                let all = [Some(address), seen].into_iter().flatten();
+                all.filter_map(|address| entry.asked_at(address))
+            })
         };
         GatherConfig {
             servers: rounds.flat_map(entries).collect(),
@@ -212,6 +250,10 @@ impl Desk {
         for question in questions.unwrap_or_default() {
             self.push(Output::FindServer { account, question });
         }
+        let slot = self.accounts.get_mut(&account);
+        if slot.is_some_and(|slot| slot.servers.lookup.begin(now)) {
+            self.push(Output::FindTranslator { account });
+        }
     }
 
     pub(super) fn servers(&self, account: AccountId) -> Option<&Servers> {
@@ -252,6 +294,13 @@ impl Phone {
             self.with_call(now, &id, |call: &mut ActiveCall, desk| {
                 call.gather_if_found(now, desk);
             });
+        }
+    }
+
+    /// The answer to an [`Output::FindTranslator`]: the AAAA records that were found, or none.
+    pub fn handle_translator(&mut self, now: Instant, account: AccountId, records: &[Ipv6Addr]) {
+        if let Ok(slot) = self.desk.slot(account) {
+            slot.servers.found_translator(now, records);
         }
     }
 }

@@ -17,6 +17,10 @@ fn address(text: &str) -> SocketAddr {
 
 /// A phone whose account names these servers, and calls directly.
 fn phone(now: Instant, servers: Vec<IceServer>, relay: RelayUse) -> Phone {
+    phone_at(now, "192.0.2.1:5060", servers, relay)
+}
+
+fn phone_at(now: Instant, own: &str, servers: Vec<IceServer>, relay: RelayUse) -> Phone {
     let config = PhoneConfig {
         call: CallConfig::default(),
         media: tandem_media::Capabilities::default(),
@@ -27,10 +31,10 @@ fn phone(now: Instant, servers: Vec<IceServer>, relay: RelayUse) -> Phone {
     };
     let fresh = || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(1)) };
     let mut phone = Phone::new(config, fresh, now, UnixMillis(0));
-    let mut account = SipAccount::direct(address("192.0.2.1:5060"), TransportKind::Udp);
+    let mut account = SipAccount::direct(address(own), TransportKind::Udp);
     account.ice = IceConfig { servers, relay };
     let local = LocalAddresses {
-        udp: Some(address("192.0.2.1:5060")),
+        udp: Some(address(own)),
         ..LocalAddresses::default()
     };
     phone.add_account(ACCOUNT, &account, local).unwrap();
@@ -43,17 +47,23 @@ fn turn(url: &str) -> IceServer {
 
 /// Calls somebody; the sockets are open.
 fn call(phone: &mut Phone, now: Instant) -> CallId {
+    call_from(phone, now, &["192.0.2.1"])
+}
+
+fn call_from(phone: &mut Phone, now: Instant, own: &[&str]) -> CallId {
     let audio = Audio {
         source: Box::new(Silence),
         sink: Box::new(NullSink),
     };
     let call = phone.place_call(now, ACCOUNT, "sip:192.0.2.9", audio);
     let call = call.unwrap();
-    let ports = MediaPorts {
-        rtp: address("192.0.2.1:40000"),
-        rtcp: address("192.0.2.1:40001"),
-    };
-    phone.handle_media_opened(now, &call, Some(ports));
+    let at = |ip: &&str, port| SocketAddr::new(ip.parse().unwrap(), port);
+    let ports = own.iter().map(|ip| MediaPorts {
+        rtp: at(ip, 40_000),
+        rtcp: at(ip, 40_001),
+    });
+    let ports: Vec<MediaPorts> = ports.collect();
+    phone.handle_media_opened(now, &call, &ports);
     call
 }
 
@@ -237,4 +247,50 @@ fn a_relay_over_a_stream_is_asked_for_by_name() {
     let wanted = pass(&mut phone, at, Duration::from_secs(30));
     assert_eq!(wanted.ended, Some(EndReason::NoRelay));
     assert_eq!((wanted.asked, wanted.invite), (vec![], None));
+}
+
+#[test]
+fn on_a_network_with_ipv6_alone_a_server_by_its_ipv4_address_is_reached_through_the_translator() {
+    let now = Instant::now();
+    let servers = || vec![turn("turn:192.0.2.5")];
+    let mut phone = phone_at(now, "[2001:db8::1]:5060", servers(), RelayUse::WhenNeeded);
+    let mut asked = false;
+    while let Some(output) = phone.poll_output() {
+        asked |= matches!(output, Output::FindTranslator { account: ACCOUNT });
+    }
+    assert!(asked, "nobody asks for a translator");
+    let record = "64:ff9b::c000:aa".parse().unwrap();
+    phone.handle_translator(now, ACCOUNT, &[record]);
+    call_from(&mut phone, now, &["2001:db8::1"]);
+    let asked = pass(&mut phone, now, Duration::from_millis(300)).asked;
+    let translated = address("[64:ff9b::c000:205]:3478");
+    assert!(!asked.is_empty() && asked.iter().all(|to| *to == translated));
+
+    // Where IPv4 is spoken there is nothing to translate.
+    let mut phone = self::phone(now, servers(), RelayUse::WhenNeeded);
+    while let Some(output) = phone.poll_output() {
+        assert!(!matches!(output, Output::FindTranslator { .. }));
+    }
+}
+
+#[test]
+fn every_address_of_the_device_is_offered_and_the_own_one_first() {
+    let now = Instant::now();
+    let mut phone = phone(now, vec![turn("turn:192.0.2.5")], RelayUse::WhenNeeded);
+    let own = ["192.0.2.1", "2001:db8::1", "198.51.100.1"];
+    call_from(&mut phone, now, &own);
+    let invite = pass(&mut phone, now, Duration::from_secs(2)).invite;
+    let invite = invite.expect("an INVITE");
+    let mut candidates: Vec<(u32, &str)> = invite
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=candidate:"))
+        .map(|line| line.split(' ').collect::<Vec<_>>())
+        .filter(|words| words.get(1) == Some(&"1"))
+        .map(|words| (words[3].parse().unwrap(), words[4]))
+        .collect();
+    candidates.sort_unstable();
+    let by_preference: Vec<&str> = candidates.iter().rev().map(|(_, ip)| *ip).collect();
+    assert_eq!(by_preference, own);
+    // Who has no ICE most likely has the family that is spoken with the server.
+    assert!(invite.contains("c=IN IP4 192.0.2.1\r\n"), "{invite}");
 }

@@ -244,7 +244,12 @@ impl Transport {
         let found = self.gatherer.as_ref()?.candidates().iter();
         let found = found.filter(|c| c.component == component);
         let stays = found.filter(|c| !self.leaving.contains(&c.socket));
-        stays.max_by_key(|candidate| (candidate.kind, candidate.priority))
+        // Of the family of the address that signalling uses: that is what a peer without ICE has most likely.
+        let first = self.sockets.iter().find(|s| s.component == component);
+        let fits = |c: &LocalCandidate| {
+            first.is_some_and(|first| first.address.is_ipv4() == c.address.is_ipv4())
+        };
+        stays.max_by_key(|candidate| (fits(candidate), candidate.kind, candidate.priority))
     }
 
     /// An offer of ours is out. `plain`: media may come before its answer, and unprotected.
