@@ -136,7 +136,7 @@ pub struct AccountArgs {
     /// How to reach the server
     #[arg(long, value_enum, default_value_t = TransportArg::Auto)]
     pub transport: TransportArg,
-    /// Whether sound has to be encrypted
+    /// Whether sound has to be encrypted (default: preferred)
     #[arg(long, value_enum)]
     pub encryption: Option<EncryptionArg>,
     #[command(flatten)]
@@ -190,7 +190,7 @@ pub enum TransportArg {
 pub enum EncryptionArg {
     /// No call without, in or out
     Required,
-    /// Wherever the far end can
+    /// Wherever the far end can; one that cannot is called in plain
     Preferred,
     /// Only where the far end insists
     Off,

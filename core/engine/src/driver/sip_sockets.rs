@@ -33,6 +33,8 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long for a message that is only too large for a datagram: behind a firewall that swallows the attempt
 /// the caller must not wait for long before it goes as a datagram after all.
 const DETOUR_LIMIT: Duration = Duration::from_secs(2);
+/// What is longer does not go as a datagram at first (RFC 3261 §18.1.1).
+const DATAGRAM_LIMIT: usize = 1300;
 /// Messages a slow stream may be behind before it counts as broken.
 const STREAM_BACKLOG: usize = 256;
 
@@ -95,8 +97,8 @@ pub(super) struct SipSockets {
     resolving: BTreeMap<String, Vec<(Hop, Transmit)>>,
     /// Names that were found, and until when that counts.
     names: BTreeMap<String, (IpAddr, Instant)>,
-    /// How long a stream may take to open.
-    connect_limit: Duration,
+    /// What the account speaks over.
+    choice: TransportChoice,
     /// What could not be sent, until somebody tells the agent.
     failures: Vec<(TransmitId, TransportError)>,
     tasks: JoinSet<()>,
@@ -140,11 +142,7 @@ impl SipSockets {
             opening: BTreeMap::new(),
             resolving: BTreeMap::new(),
             names: BTreeMap::new(),
-            connect_limit: match choice {
-                TransportChoice::Only(TransportKind::Udp) => DETOUR_LIMIT,
-                TransportChoice::Only(TransportKind::Tcp | TransportKind::Tls)
-                | TransportChoice::Automatic => CONNECT_LIMIT,
-            },
+            choice,
             failures: Vec::new(),
             tasks,
         })
@@ -341,12 +339,13 @@ impl SipSockets {
     fn open_stream(&mut self, hop: Hop, peer: Peer, transmit: Transmit) {
         // What is opened already may have nothing that waits for it any more.
         let begun = self.opening.contains_key(&peer);
+        let limit = connect_limit(self.choice, hop.transport, transmit.bytes.len());
         self.opening.entry(peer.clone()).or_default().push(transmit);
         if begun {
             return;
         }
         let (account, inbox, network) = (self.account, self.inbox.clone(), self.network.clone());
-        let (limit, local) = (self.connect_limit, self.local.ip());
+        let local = self.local.ip();
         self.spawn(async move {
             let name = hop.transport.is_secure().then(|| hop.name());
             let opening = open(&network, local, peer.address, name);
@@ -384,6 +383,17 @@ impl SipSockets {
     }
 }
 
+/// How long a stream may take to open for a message of `length` bytes. An account that chooses by itself speaks
+/// over datagrams more often than not: what is short goes over a stream only where the server asked for that.
+const fn connect_limit(choice: TransportChoice, over: TransportKind, length: usize) -> Duration {
+    match (choice, over) {
+        (TransportChoice::Only(TransportKind::Udp), _) => DETOUR_LIMIT,
+        (TransportChoice::Automatic, TransportKind::Tcp) if length > DATAGRAM_LIMIT => DETOUR_LIMIT,
+        (TransportChoice::Automatic, _)
+        | (TransportChoice::Only(TransportKind::Tcp | TransportKind::Tls), _) => CONNECT_LIMIT,
+    }
+}
+
 /// Connects, and over TLS waits for the server's proof to be `name`.
 pub(super) async fn open(
     network: &Network,
@@ -417,5 +427,23 @@ fn transport_error(error: &io::Error) -> TransportError {
             TransportError::TooLarge
         }
         _ => TransportError::Unreachable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_waits_long_for_a_stream_only_where_there_is_no_other_way() {
+        let automatic = TransportChoice::Automatic;
+        let [udp, tcp, tls] = [TransportKind::Udp, TransportKind::Tcp, TransportKind::Tls];
+        // An INVITE with the means of encryption in it, at a server that never asked for streams.
+        assert_eq!(connect_limit(automatic, tcp, 1500), DETOUR_LIMIT);
+        assert_eq!(connect_limit(udp.into(), tcp, 1500), DETOUR_LIMIT);
+        // A REGISTER at a server that did.
+        assert_eq!(connect_limit(automatic, tcp, 600), CONNECT_LIMIT);
+        assert_eq!(connect_limit(automatic, tls, 1500), CONNECT_LIMIT);
+        assert_eq!(connect_limit(tcp.into(), tcp, 1500), CONNECT_LIMIT);
     }
 }

@@ -48,8 +48,9 @@ pub struct SipAccount {
 }
 
 impl SipAccount {
-    /// What [`SipAccount::media_security`] is where nobody says otherwise.
-    pub const MEDIA_SECURITY: MediaSecurity = MediaSecurity::PlainAllowed;
+    /// What [`SipAccount::media_security`] is where nobody says otherwise: encrypted with everybody who can, and a
+    /// far end that cannot is called once more in plain without ringing twice, since it refuses before it rings.
+    pub const MEDIA_SECURITY: MediaSecurity = MediaSecurity::Preferred;
 
     /// An account at the server its address names; `alice@example.org` is `sip:alice@example.org`.
     pub fn new(address: &str, password: Option<String>) -> Self {

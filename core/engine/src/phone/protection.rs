@@ -76,6 +76,15 @@ impl ActiveCall {
         Ok(first(&capabilities, &local, protection))
     }
 
+    /// Whether the next thing to offer would be plain: a far end that answers in plain already has saved us that.
+    pub(super) fn may_be_plain(&self) -> bool {
+        let plain = match self.protections.front() {
+            Some(Protection::Plain | Protection::Opportunistic) => true,
+            Some(Protection::Dtls { .. } | Protection::Sdes) | None => false,
+        };
+        plain && self.accepted_at.is_none()
+    }
+
     /// Our INVITE was refused: whether the far end may take the same call under another protection, which is
     /// then asked for.
     pub(super) fn dials_again(

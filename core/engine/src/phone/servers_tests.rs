@@ -3,6 +3,7 @@
 use tandem_media::io::{NullSink, Silence};
 use tandem_sip::agent::LocalAddresses;
 use tandem_sip::transaction::TransportKind;
+use tandem_types::media::MediaSecurity;
 use tandem_types::{CallId, EndReason, Entropy, SeededEntropy};
 
 use super::*;
@@ -33,6 +34,7 @@ fn phone_at(now: Instant, own: &str, servers: Vec<IceServer>, relay: RelayUse) -
     let mut phone = Phone::new(config, fresh, now, UnixMillis(0));
     let mut account = SipAccount::direct(address(own), TransportKind::Udp);
     account.ice = IceConfig { servers, relay };
+    account.media_security = MediaSecurity::PlainAllowed;
     let local = LocalAddresses {
         udp: Some(address(own)),
         ..LocalAddresses::default()

@@ -349,6 +349,12 @@ impl ActiveCall {
     ) -> Result<(), NegotiateError> {
         let offer = offer.ok_or(NegotiateError::Mismatch)?;
         let negotiated = negotiate::accept(offer, answer, self.negotiated.as_ref())
+            .or_else(|error| match error {
+                NegotiateError::NotEncrypted if self.may_be_plain() => {
+                    negotiate::accept_plain(offer, answer)
+                }
+                error => Err(error),
+            })
             .and_then(|after| self.keeps_encrypted(after))
             .inspect_err(|error| tracing::warn!(call = %self.id(), %error, "answer refused"))?;
         self.start_media(now, negotiated);

@@ -312,6 +312,28 @@ pub fn accept(
     })
 }
 
+/// Takes an answer in plain RTP to an `offer` that was not: [`accept`] said [`NegotiateError::NotEncrypted`], and the
+/// account prefers a plain call to none. No far end may answer so (RFC 3264 §6.1), but those that know nothing
+/// but plain RTP do, whatever they are offered, and it is clear what they will send.
+///
+/// # Errors
+/// As for [`accept`].
+pub fn accept_plain(
+    offer: &MediaDescription,
+    answer: &MediaDescription,
+) -> Result<Negotiated, NegotiateError> {
+    let mut plain = offer.clone();
+    let transports = plain
+        .streams
+        .iter_mut()
+        .filter_map(|stream| stream.transport.as_mut());
+    for transport in transports {
+        transport.security = Security::Plain;
+        transport.feedback = false;
+    }
+    accept(&plain, answer, None)
+}
+
 /// What may arrive as soon as `offer`, ours, is sent: media can be faster than its answer (RFC 3264 §5.1).
 pub fn receivable_formats(offer: &MediaDescription) -> ReceiveMap {
     live_audio(offer)

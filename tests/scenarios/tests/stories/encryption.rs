@@ -212,6 +212,33 @@ fn a_phone_that_picked_up_without_sound_is_offered_another_protection_and_rings_
 }
 
 #[test]
+fn a_phone_that_answers_everything_in_plain_is_talked_to_in_plain_where_encryption_is_only_preferred()
+ {
+    let (mut town, alice, stranger) = town(15, MediaSecurity::Preferred, true);
+    let invite = calls(&mut town, alice, stranger);
+    assert_eq!(profile(&invite), "UDP/TLS/RTP/SAVPF");
+    let plain = town.world.node(stranger).sdp("sendrecv");
+    // Early already, and as the last word.
+    for status in ["183 Session Progress", "200 OK"] {
+        replies(&mut town, stranger, &invite, status, Some(&plain));
+    }
+    assert!(town.until(|town| town.phone(alice).is_active()));
+    let device = town.world.node_mut(stranger);
+    assert!(device.take("ACK").is_some());
+    assert!(device.take("INVITE").is_none(), "asked again");
+    let now = town.world.now();
+    let media = invite.media();
+    town.world.node_mut(stranger).speak(now, media);
+    town.wait(Duration::from_secs(1));
+    assert!(town.world.node_mut(stranger).heard() > 20, "alice is heard");
+    assert!(loudness(&town.phone(alice).heard()) > 0.05, "silence");
+    town.does(alice, Command::HangUp);
+    assert!(town.until(|town| town.phone(alice).end().is_some()));
+    let ended = (EndReason::LocalHangUp, Encryption::None);
+    assert_eq!(rows(&town, alice), (1, Some(ended)));
+}
+
+#[test]
 fn a_phone_that_answers_dtls_in_plain_is_hung_up_on_where_encryption_is_required() {
     let (mut town, alice, stranger) = town(9, MediaSecurity::Required, true);
     let invite = calls(&mut town, alice, stranger);
