@@ -178,10 +178,24 @@ fn what_the_two_read_to_each_other_stands_in_the_history() {
 }
 
 #[test]
+fn two_who_ask_for_nothing_are_encrypted() {
+    let house = House::new();
+    let mut bob = house.bob(&["--count", "1"]);
+    let mut alice = house.calls("alice", "bob").start();
+    talk(&mut alice, &mut bob);
+    alice.interrupt();
+    for (phone, reason) in [(alice, "local-hang-up"), (bob, "remote-hang-up")] {
+        let ended = phone.end(SOON);
+        ended.expect(0, reason);
+        assert_eq!(ended.all("ended")[0]["encryption"], "dtls-srtp");
+    }
+}
+
+#[test]
 fn a_call_in_the_clear_has_nothing_to_compare() {
     let house = House::new();
     let mut bob = house.bob(&["--count", "1"]);
-    let steps = ["--do", "wait-phrase; verify; hangup"];
+    let steps = ["--encryption", "off", "--do", "wait-phrase; verify; hangup"];
     let mut alice = house.calls("alice", "bob").args(&steps).start();
     talk(&mut alice, &mut bob);
     let note = alice.wait("note", Duration::from_secs(40));
