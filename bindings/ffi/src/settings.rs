@@ -139,7 +139,7 @@ pub struct SipSettings {
     /// `IP` or `IP:PORT` of this device to use; the one that leads to the server if there is none.
     #[uniffi(default = None)]
     pub local_address: Option<String>,
-    /// What to ask of the protection of calls; plain is allowed if nothing is said.
+    /// What to ask of the protection of calls; preferred if nothing is said.
     #[uniffi(default = None)]
     pub media_security: Option<MediaSecurity>,
     /// STUN and TURN servers; none if nothing is said.
@@ -170,7 +170,7 @@ pub struct DirectSettings {
     /// TLS not at all.
     #[uniffi(default = None)]
     pub transport: Option<Transport>,
-    /// What to ask of the protection of calls; plain is allowed if nothing is said.
+    /// What to ask of the protection of calls; preferred if nothing is said.
     #[uniffi(default = None)]
     pub media_security: Option<MediaSecurity>,
     /// STUN and TURN servers; none if nothing is said.

@@ -4266,7 +4266,7 @@ public struct DirectSettings: Equatable, Hashable {
      */
     public let transport: Transport?
     /**
-     * What to ask of the protection of calls; plain is allowed if nothing is said.
+     * What to ask of the protection of calls; preferred if nothing is said.
      */
     public let mediaSecurity: MediaSecurity?
     /**
@@ -4285,7 +4285,7 @@ public struct DirectSettings: Equatable, Hashable {
          * TLS not at all.
          */transport: Transport? = nil, 
         /**
-         * What to ask of the protection of calls; plain is allowed if nothing is said.
+         * What to ask of the protection of calls; preferred if nothing is said.
          */mediaSecurity: MediaSecurity? = nil, 
         /**
          * STUN and TURN servers; none if nothing is said.
@@ -4754,7 +4754,7 @@ public struct SipSettings: Equatable, Hashable {
      */
     public let localAddress: String?
     /**
-     * What to ask of the protection of calls; plain is allowed if nothing is said.
+     * What to ask of the protection of calls; preferred if nothing is said.
      */
     public let mediaSecurity: MediaSecurity?
     /**
@@ -4787,7 +4787,7 @@ public struct SipSettings: Equatable, Hashable {
          * `IP` or `IP:PORT` of this device to use; the one that leads to the server if there is none.
          */localAddress: String? = nil, 
         /**
-         * What to ask of the protection of calls; plain is allowed if nothing is said.
+         * What to ask of the protection of calls; preferred if nothing is said.
          */mediaSecurity: MediaSecurity? = nil, 
         /**
          * STUN and TURN servers; none if nothing is said.
