@@ -173,17 +173,26 @@ impl Asterisk {
         ));
     }
 
-    /// Every SIP message so far in which all of these words are, as it came and went: a line that says from
-    /// where or to where, then the message.
+    /// Every SIP message so far in which all of these words are, as it came and went.
     pub fn messages(&self, words: &[&str]) -> Vec<String> {
         let log = fs::read(&self.log).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
-        let messages = log.split("<--- ").filter(|text| {
-            let begins = |with: &&str| text.starts_with(with);
-            ["Received SIP ", "Transmitting SIP "].iter().any(begins)
-                && words.iter().all(|word| text.contains(word))
-        });
-        messages.map(str::to_owned).collect()
+        let mut messages: Vec<String> = Vec::new();
+        for line in log.lines() {
+            // What arrives in one piece of a stream stands in the log as one, a new message behind an ACK.
+            let request = line.ends_with(" SIP/2.0") && line.contains(" sip:");
+            let response = line.starts_with("SIP/2.0 ");
+            match messages.last_mut() {
+                _ if request || response => messages.push(line.to_owned()),
+                Some(message) if !line.starts_with('[') => {
+                    message.push('\n');
+                    message.push_str(line);
+                }
+                _ => {}
+            }
+        }
+        messages.retain(|message| words.iter().all(|word| message.contains(word)));
+        messages
     }
 
     /// Waits until its log holds these words, and answers the line.

@@ -163,7 +163,7 @@ fn a_call_is_as_encrypted_as_each_side_s_own_hop() {
     );
     // Two attempts, whatever each takes of challenges and credentials: DTLS first, then plain RTP.
     let attempts = |profile| {
-        let words = ["Received SIP request", "INVITE sip:1004@", profile];
+        let words = ["INVITE sip:1004@127.0.0.4 ", profile];
         let messages = asterisk.messages(&words);
         let ids = messages.iter().flat_map(|message| message.lines());
         let ids = ids.filter(|line| line.starts_with("Call-ID:"));
@@ -196,7 +196,7 @@ fn who_requires_encryption_gets_no_plain_call() {
     let phone = desk.call("sip:600@127.0.0.4").tone();
     let ended = as_user(phone, "1001", &asterisk, REQUIRED).run(CALL);
     ended.expect(4, "encryption-required");
-    let plain = asterisk.messages(&["Received SIP request", "INVITE sip:600@", " RTP/AVP "]);
+    let plain = asterisk.messages(&["INVITE sip:600@", " RTP/AVP "]);
     assert!(plain.is_empty(), "{plain:?}");
 }
 
@@ -234,7 +234,7 @@ fn hold_resume_and_digits_go_over_encrypted_calls() {
     assert_protected(&bob, "dtls-srtp");
     assert_row(&desk, "caller", "sdes");
     assert_row(&desk, "callee", "dtls-srtp");
-    let reinvites = asterisk.messages(&["Transmitting SIP request", "INVITE sip:", "a=sendonly"]);
+    let reinvites = asterisk.messages(&["INVITE sip:1005@", "a=sendonly"]);
     assert!(!reinvites.is_empty(), "Asterisk passed no hold on");
 }
 
