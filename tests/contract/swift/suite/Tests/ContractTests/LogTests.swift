@@ -25,9 +25,12 @@ final class LogTests: XCTestCase {
         let registrar = try Registrar(users: "alicia:wonderland", "robert:builder")
         defer { registrar.end() }
         let alice = try await Phone(
-            "a", user: "alicia", password: "wonderland", at: registrar)
-        let bob = try await Phone("b", user: "robert", password: "builder", at: registrar)
+            "a", user: "alicia", password: "wonderland", at: registrar, mediaSecurity: .required)
+        let bob = try await Phone(
+            "b", user: "robert", password: "builder", at: registrar, mediaSecurity: .required)
         let (call, _) = try await talk(alice, bob)
+        let phrase = try await safetyPhrase(of: call)
+        try await call.verify(matches: true)
         try await call.sendDTMF("9*8#A7")
         try await Task.sleep(for: .milliseconds(500))
         try await call.hangUp()
@@ -43,7 +46,7 @@ final class LogTests: XCTestCase {
         try await eventually("a log") { sink.lines.count > 5 }
         let secrets = [
             "127.0.0.1", "::1", "sip:", "tandem@", "alicia", "robert", "carol", "Singer", "wonderland",
-            "builder", "swordfish", "9*8#A7",
+            "builder", "swordfish", "9*8#A7", phrase.words.joined(separator: " "),
         ]
         for line in sink.lines {
             for word in secrets {

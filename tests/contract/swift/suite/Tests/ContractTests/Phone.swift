@@ -23,11 +23,15 @@ final class Phone: Sendable {
     }
 
     /// A phone that signs in at a registrar instead.
-    init(_ name: String, user: String, password: String, at registrar: Registrar) async throws {
+    init(
+        _ name: String, user: String, password: String, at registrar: Registrar,
+        mediaSecurity: MediaSecurity = .plainAllowed
+    ) async throws {
         tandem = try Phone.core(in: freshFolder(name))
         try await tandem.start()
         account = try await tandem.accounts.addSIP(
-            "sip:\(user)@\(registrar.address)", password: password)
+            "sip:\(user)@\(registrar.address)", password: password,
+            settings: SIPSettings(mediaSecurity: mediaSecurity))
     }
 
     static func core(
@@ -81,6 +85,16 @@ func until(_ call: Call, _ wanted: @escaping @Sendable (CallState) -> Bool) asyn
 
 func isActive(_ call: Call) async throws {
     try await until(call) { if case .active = $0 { true } else { false } }
+}
+
+/// What the two have to compare; waits for it.
+func safetyPhrase(of call: Call) async throws -> SafetyPhrase {
+    try await soon {
+        for await phrase in call.safetyPhrases {
+            if let phrase { return phrase }
+        }
+        throw Unexpected("the call ended without a phrase")
+    }
 }
 
 /// Why it ended; waits for the end.

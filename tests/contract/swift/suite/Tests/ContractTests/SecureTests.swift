@@ -8,8 +8,8 @@ final class SecureTests: XCTestCase {
     func test_call_encrypted() async throws {
         let (alice, bob) = (try await Phone(secure: "alice"), try await Phone(secure: "bob"))
         let (call, there) = try await talk(alice, bob)
-        let phrase = try await phrase(of: call)
-        let same = try await self.phrase(of: there)
+        let phrase = try await safetyPhrase(of: call)
+        let same = try await safetyPhrase(of: there)
         XCTAssertEqual(phrase, same)
         XCTAssertEqual(phrase, call.info?.safetyPhrase)
         XCTAssertEqual(phrase.words.count, 6)
@@ -37,15 +37,6 @@ final class SecureTests: XCTestCase {
         }
         await alice.tandem.shutdown()
         await bob.tandem.shutdown()
-    }
-
-    private func phrase(of call: Call) async throws -> SafetyPhrase {
-        try await soon {
-            for await phrase in call.safetyPhrases {
-                if let phrase { return phrase }
-            }
-            throw Unexpected("the call ended without a phrase")
-        }
     }
 
     func test_nothing_to_compare() async throws {
