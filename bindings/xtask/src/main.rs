@@ -7,6 +7,7 @@ mod advisories;
 mod bench;
 mod bindings;
 mod demo;
+mod disk;
 mod fuzz;
 mod namespace;
 mod needs;

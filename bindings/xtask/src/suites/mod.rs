@@ -6,6 +6,7 @@ mod fuzz;
 mod phones;
 mod rust;
 
+use crate::disk;
 use crate::places::{reports, root};
 use crate::process::{Finished, Run, tail};
 use crate::summary::{self, Row};
@@ -143,6 +144,11 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
         ));
     }
     crate::needs::ensure(crate::needs::BUILD)?;
+    let everything = choice.names.is_empty() && !choice.quick;
+    disk::ensure(match everything {
+        true => disk::EVERYTHING,
+        false => disk::A_FEW,
+    })?;
     let mut rows: Vec<Row> = suites.iter().map(|suite| run(suite, &choice)).collect();
     if !choice.names.is_empty() {
         rows.retain(|row| choice.names.iter().any(|name| belongs(&row.name, name)));
