@@ -299,18 +299,18 @@ impl Transport {
             AgreedSecurity::Dtls {
                 role: DtlsRole::Client,
                 fingerprints,
-                tls_id: Some(tls_id),
-            } if terms.ice.is_some() => Cookie::announced(tls_id, fingerprints),
+                tls_id,
+            } => tls_id
+                .as_deref()
+                .and_then(|tls_id| Cookie::announced(tls_id, fingerprints)),
             AgreedSecurity::Dtls {
                 role: DtlsRole::Server,
                 ..
             } => self.tls_id.as_deref().map(Cookie::own),
-            AgreedSecurity::Dtls { .. } | AgreedSecurity::Sdes { .. } | AgreedSecurity::Plain => {
-                None
-            }
+            AgreedSecurity::Sdes { .. } | AgreedSecurity::Plain => None,
         };
         DtlsConfig {
-            cookie,
+            cookie: cookie.filter(|_| terms.ice.is_some()),
             ..self.config.dtls
         }
     }

@@ -13,6 +13,17 @@
 //! What is agreed: DTLS 1.2, extended master secret required (RFC 7627; OpenSSL since 1.1.0, GnuTLS since 3.4, NSS and
 //! BoringSSL since 2015 have it, and without it the exporter does not bind the keys to this handshake), the peer's
 //! certificate required, SRTP as [`SRTP_PROFILES`] says.
+//!
+//! Two round trips of the usual three are not waited for: between two of ours the client knows the server's cookie
+//! (`cookie.rs`), and a client's media begins with its last flight ([`DtlsEvent::Keys`]).
+//!
+//! # Why not `dimpl`
+//!
+//! `dimpl` 0.9 needs no cookie either and has DTLS 1.3. It was measured beside this (`tests/bench/README.md`), and is not taken: it
+//! has no RSA, and what certificate a peer has is known only when it is too late to change hands, because the
+//! signalling tells nothing but its digest and a server that has refused a hello is over. It would therefore stand
+//! beside `rtc-dtls` and these guards, not in their place, for a gain that a call between two of ours no longer
+//! has. That README also says what would have to change for another decision.
 
 mod agreement;
 mod certificate;
