@@ -1,6 +1,7 @@
 //! Calls of two phones of the house with coturn between them, and the kernel as the witness of what they sent whom.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::thread;
 use std::time::Duration;
 
 use tandem_interop::{Coturn, Desk, Packet, Wire, assert_heard, assert_not_heard};
@@ -258,6 +259,54 @@ fn a_server_that_cannot_prove_its_name_relays_nothing() {
 #[test]
 fn where_nobody_relays_the_call_is_not_dialled() {
     finds_none("call-no-relay", "turn:127.0.0.8");
+}
+
+/// Passes every connection on to a server of coturn, after a while.
+fn slow_way(from: &str, to: &'static str, delay: Duration) {
+    let listener = TcpListener::bind(from).expect("a port");
+    thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            thread::spawn(move || {
+                thread::sleep(delay);
+                let far = TcpStream::connect(to).expect("coturn");
+                let both = [near.try_clone(), far.try_clone()].map(|end| end.expect("an end"));
+                let [mut near_out, mut far_out] = both;
+                let (mut near, mut far) = (near, far);
+                let back = thread::spawn(move || std::io::copy(&mut far, &mut near_out));
+                let _ = std::io::copy(&mut near, &mut far_out);
+                let _ = far_out.shutdown(Shutdown::Both);
+                let _ = back.join();
+            });
+        }
+    });
+}
+
+#[test]
+fn a_relay_that_takes_its_time_is_waited_for_where_there_is_no_other_way() {
+    let desk = Desk::new("coturn/call-slow");
+    let coturn = Coturn::start(&desk, &[]);
+    // Longer than a call waits for addresses that it can do without.
+    slow_way(
+        "127.0.0.9:3478",
+        Coturn::ADDRESS,
+        Duration::from_millis(2_500),
+    );
+    let wire = Wire::tap();
+    let direct = format!("turn:{}", Coturn::ADDRESS);
+    let mut bob = bob(&desk, &coturn, &direct).tone().start();
+    listens(&mut bob);
+    let slow = alice(&desk, &coturn, "turn:127.0.0.9?transport=tcp");
+    let mut alice = slow.args(RELAYED).tone().start();
+    for phone in [&mut alice, &mut bob] {
+        phone.wait_state("active", SOON);
+        phone.wait_sound(SOON);
+    }
+    alice.interrupt();
+    alice.end(SOON).expect(0, "local-hang-up");
+    bob.end(SOON).expect(0, "remote-hang-up");
+    let packets = wire.end();
+    let direct = |p: &&Packet| is_between(p, ALICE, BOB) && !is_sip(p);
+    assert_eq!(packets.iter().filter(direct).count(), 0);
 }
 
 #[test]

@@ -228,3 +228,47 @@ fn an_address_that_is_taken_is_said_so() {
     ended.expect_code(1);
     assert!(ended.errors.contains("local address"), "{}", ended.errors);
 }
+
+#[test]
+fn a_turn_server_that_cannot_be_asked_is_a_wrong_command_line_and_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let words = |server: &'static str| {
+        let words = [
+            "answer",
+            "--bind",
+            "127.0.0.1",
+            "--ice-server",
+            "stun:127.0.0.1",
+        ];
+        ClientCommand::new(folder.path(), "bob", &words)
+            .args(&["--ice-server", server, "--max-wait", "0"])
+            .tone()
+    };
+    for (server, why) in [
+        (
+            "stuns:stun.example.org",
+            "server 2: a STUN server is asked over UDP",
+        ),
+        (
+            "turn:turn.example.org?ttl=1",
+            "server 2: all that may follow ?",
+        ),
+        (
+            "turn:turn.example.org",
+            "server 2: a TURN server needs a username",
+        ),
+    ] {
+        let bob = words(server).run(SOON);
+        bob.expect_code(2);
+        assert!(bob.errors.contains(why), "{}", bob.story());
+    }
+    let sound = words("turn:turn.example.org")
+        .args(&["--ice-user", "bob"])
+        .env("TANDEM_ICE_PASSWORD", "secret")
+        .run(SOON);
+    sound.expect_code(4);
+    // Nobody could be relayed, so nobody says so.
+    let relayed = ["answer", "--bind", "127.0.0.1", "--relay-only"];
+    let relayed = ClientCommand::new(folder.path(), "bob", &relayed).tone();
+    relayed.run(SOON).expect_code(2);
+}

@@ -51,7 +51,12 @@ impl ClientCommand {
         fs::create_dir_all(&folder).expect("a folder for the client");
         command.arg("--data").arg(folder.join("data")).arg("--json");
         // What the machine's owner set for themselves is none of a test's business.
-        for variable in ["TANDEM_PASSWORD", "TANDEM_LOG", "TANDEM_DATA"] {
+        for variable in [
+            "TANDEM_PASSWORD",
+            "TANDEM_ICE_PASSWORD",
+            "TANDEM_LOG",
+            "TANDEM_DATA",
+        ] {
             command.env_remove(variable);
         }
         let client = Self {
