@@ -1,9 +1,11 @@
 //! A browser as the far phone: WebRTC as people have it, BoringSSL and all.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tandem_interop::{
-    Account, Asterisk, Browser, Desk, Kamailio, LAN, SignIn as _, assert_heard, assert_not_heard,
+    Account, Asterisk, Browser, Desk, Kamailio, LAN, Packet, SignIn as _, Wire, assert_heard,
+    assert_not_heard,
 };
 use tandem_world::client::{Client, ClientCommand};
 
@@ -191,6 +193,7 @@ fn a_browser_behind_kamailio_calls_tandem_restarts_ice_and_holds() {
 #[test]
 fn handshakes_with_a_browser_never_fail_in_either_role() {
     let desk = Desk::new("chromium/handshakes");
+    let wire = Wire::tap();
     let kamailio = Kamailio::start(&desk);
     let mut bob = bob_at_kamailio(&desk, &kamailio);
     let account = Account::kamailio("alice").at(LAN);
@@ -222,6 +225,28 @@ fn handshakes_with_a_browser_never_fail_in_either_role() {
         bob.hang_up();
         caller.end(SOON).expect(0, "remote-hang-up");
     }
+    let packets = wire.end();
+    let records = |kind: u8| packets.iter().filter(move |packet| is_clear(packet, kind));
+    assert_eq!(records(ALERT).count(), 0, "nobody complained");
+    let mut seen: BTreeMap<&[u8], usize> = BTreeMap::new();
+    for packet in records(HANDSHAKE) {
+        *seen.entry(&packet.payload).or_default() += 1;
+    }
+    let twice = seen.values().filter(|times| **times >= 2).count();
+    assert!(
+        twice >= 20,
+        "{twice} datagrams came twice: {:?}",
+        seen.values()
+    );
+}
+
+const ALERT: u8 = 21;
+const HANDSHAKE: u8 = 22;
+
+/// Whether this is a datagram of DTLS 1.2 that begins with this kind of record, before there are keys.
+fn is_clear(packet: &Packet, kind: u8) -> bool {
+    let epoch = packet.payload.get(3..5);
+    packet.is_udp && packet.payload.first() == Some(&kind) && epoch == Some(&[0, 0])
 }
 
 /// Without tandem: Kamailio leaves the media to two browsers, one in the clear and one over TLS.
