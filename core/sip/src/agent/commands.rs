@@ -184,7 +184,7 @@ impl UserAgent {
         })
     }
 
-    /// Asks by OPTIONS whether the far end still knows the session: `Event::Alive`, or its end.
+    /// Asks whether the far end still knows the session, and changes nothing: `Event::Alive`, or its end.
     ///
     /// # Errors
     /// [`AgentError::WrongState`].

@@ -36,7 +36,8 @@ impl Core {
 }
 
 impl Session {
-    /// Asks whether the far end still knows the session.
+    /// Asks whether the far end still knows the session: by an UPDATE that changes nothing (RFC 3311 §5.1, as RFC 4028
+    /// §7.4 has it), where it takes any, since Asterisk 22 leaves every OPTIONS in a call without an answer.
     pub(super) fn probe(&mut self, core: &mut Core, now: Instant) -> Result<(), AgentError> {
         if self.phase != Phase::Active {
             return Err(AgentError::WrongState);
@@ -44,8 +45,19 @@ impl Session {
         let Some(dialog) = &mut self.dialog else {
             return Err(AgentError::WrongState);
         };
-        let mut options = dialog.request(Method::OPTIONS);
-        options.request.headers.set(name::ACCEPT, "application/sdp");
-        self.send_inside(core, now, Kind::Probe, options)
+        let updates = dialog.takes_updates();
+        let method = if updates {
+            Method::UPDATE
+        } else {
+            Method::OPTIONS
+        };
+        let mut probe = dialog.request(method);
+        let headers = &mut probe.request.headers;
+        if updates {
+            self.introduce(core, headers);
+        } else {
+            headers.set(name::ACCEPT, "application/sdp");
+        }
+        self.send_inside(core, now, Kind::Probe, probe)
     }
 }

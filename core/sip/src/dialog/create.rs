@@ -2,7 +2,7 @@
 
 use super::request::request_target;
 use super::{Dialog, DialogError, DialogId, DialogRole, MAX_ROUTES};
-use crate::message::{Headers, NameAddr, Request, Response, Uri};
+use crate::message::{Headers, Method, NameAddr, Request, Response, Uri};
 
 impl Dialog {
     /// The caller's side, from the INVITE and a 101–299 response to it (§12.1.2).
@@ -34,6 +34,7 @@ impl Dialog {
             routes,
             local_sequence: sequence,
             remote_sequence: None,
+            takes_updates: allows_update(&response.headers).unwrap_or_default(),
         })
     }
 
@@ -64,6 +65,7 @@ impl Dialog {
             routes: record_routes(&invite.headers)?,
             local_sequence: first_sequence,
             remote_sequence: Some(invite.headers.cseq()?.number),
+            takes_updates: allows_update(&invite.headers).unwrap_or_default(),
         })
     }
 
@@ -87,8 +89,17 @@ impl Dialog {
         if let Some(target) = contact(headers)? {
             self.remote_target = target;
         }
+        if let Some(takes) = allows_update(headers) {
+            self.takes_updates = takes;
+        }
         Ok(())
     }
+}
+
+/// Whether the sender takes UPDATE (RFC 3311 §4); `None` if it does not say.
+fn allows_update(headers: &Headers) -> Option<bool> {
+    let allowed = headers.allow().ok().flatten()?;
+    Some(allowed.contains(&Method::UPDATE))
 }
 
 fn record_routes(headers: &Headers) -> Result<Vec<NameAddr>, DialogError> {

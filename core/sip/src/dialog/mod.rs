@@ -53,6 +53,7 @@ pub struct Dialog {
     routes: Vec<NameAddr>,
     local_sequence: u32,
     remote_sequence: Option<u32>,
+    takes_updates: bool,
 }
 
 /// Why a dialog cannot be made, or a request does not fit into it.
@@ -100,6 +101,11 @@ impl Dialog {
     /// The far end, as From or To says it.
     pub const fn remote(&self) -> &NameAddr {
         &self.remote
+    }
+
+    /// Whether the far end has said that it takes UPDATE (RFC 3311 §4).
+    pub const fn takes_updates(&self) -> bool {
+        self.takes_updates
     }
 
     /// The number our next request will not go below.

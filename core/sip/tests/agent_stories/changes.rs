@@ -6,6 +6,7 @@ use tandem_types::{Direction, MediaDescription};
 
 use crate::calls::connected;
 use crate::net::{Net, Node, media, ms, port, secs};
+use crate::scripted::{called, reply, requests, send, with_sdp};
 
 fn talk(seed: u64) -> (Net, (Node, SessionId), (Node, SessionId)) {
     let (mut net, alice, bob) = connected(seed, TransportKind::Udp);
@@ -252,5 +253,28 @@ fn a_hang_up_in_the_middle_of_a_change_ends_both() {
         net.run_for(secs(70));
         assert!(net.end_of(alice, hers).is_some() && net.end_of(bob, his).is_some());
         assert!(net.agent(alice).is_idle() && net.agent(bob).is_idle());
+    }
+}
+
+/// Whether the far end is still there is asked by what it takes: some leave every OPTIONS in a call unanswered.
+#[test]
+fn a_probe_is_an_update_where_the_far_end_takes_one() {
+    for (allow, asked) in [
+        (Some("INVITE, ACK, BYE, CANCEL, UPDATE"), "UPDATE"),
+        (Some("INVITE, ACK, BYE, CANCEL"), "OPTIONS"),
+        (None, "OPTIONS"),
+    ] {
+        let (mut net, alice, call, invite) = called();
+        let mut accept = with_sdp(reply(&invite, 200, "carol"), 7000);
+        if let Some(allow) = allow {
+            accept = accept.with_header("Allow", allow);
+        }
+        send(&mut net, alice, &accept);
+        net.act(alice, |agent, now| agent.probe(now, call)).unwrap();
+        net.run_for(ms(50));
+        let probe = requests(&net, asked).pop().expect(asked);
+        assert!(probe.body.is_empty(), "nothing changes");
+        send(&mut net, alice, &reply(&probe, 200, "carol"));
+        assert!(net.events(alice).contains(&Event::Alive { session: call }));
     }
 }
