@@ -59,6 +59,11 @@ class Scene(scope: CoroutineScope) : CoroutineScope by scope {
         it.account = it.tandem.accounts.addDirect("127.0.0.1", mediaSecurity = MediaSecurity.REQUIRED)
     }
 
+    /** A phone that can be called directly, and offers plain sound. */
+    suspend fun plainPhone(): Phone = newPhone().also {
+        it.account = it.tandem.accounts.addDirect("127.0.0.1", mediaSecurity = MediaSecurity.PLAIN_ALLOWED)
+    }
+
     fun registrar(vararg users: Pair<String, String>, tls: Registrar.Tls? = null) =
         Registrar(users.toMap(), tls).also { registrars += it }
 

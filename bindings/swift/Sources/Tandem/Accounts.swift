@@ -54,7 +54,7 @@ public struct Accounts: Sendable {
     @discardableResult
     public func addDirect(
         localAddress: String, transport: Transport = .automatic,
-        mediaSecurity: MediaSecurity = .plainAllowed, ice: ICEConfig = ICEConfig()
+        mediaSecurity: MediaSecurity = .preferred, ice: ICEConfig = ICEConfig()
     ) async throws -> Account {
         let settings = DirectSettings(
             localAddress: localAddress, transport: transport, mediaSecurity: mediaSecurity,

@@ -21,7 +21,7 @@ public struct SIPSettings: Sendable, Equatable {
     public init(
         server: String? = nil, user: String? = nil, displayName: String? = nil,
         transport: Transport = .automatic, localAddress: String? = nil,
-        mediaSecurity: MediaSecurity = .plainAllowed, ice: ICEConfig = ICEConfig()
+        mediaSecurity: MediaSecurity = .preferred, ice: ICEConfig = ICEConfig()
     ) {
         self.server = server
         self.user = user

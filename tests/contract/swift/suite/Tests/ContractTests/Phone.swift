@@ -15,11 +15,20 @@ final class Phone: Sendable {
     }
 
     /// A phone that takes no call that is not encrypted.
-    init(secure name: String) async throws {
+    convenience init(secure name: String) async throws {
+        try await self.init(name, security: .required)
+    }
+
+    /// A phone that offers plain sound.
+    convenience init(plain name: String) async throws {
+        try await self.init(name, security: .plainAllowed)
+    }
+
+    private init(_ name: String, security: MediaSecurity) async throws {
         tandem = try Phone.core(in: freshFolder(name))
         try await tandem.start()
         account = try await tandem.accounts.addDirect(
-            localAddress: "127.0.0.1", mediaSecurity: .required)
+            localAddress: "127.0.0.1", mediaSecurity: security)
     }
 
     /// A phone that signs in at a registrar instead.

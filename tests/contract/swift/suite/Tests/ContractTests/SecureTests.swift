@@ -5,8 +5,9 @@ import XCTest
 final class SecureTests: XCTestCase {
     private let alice = "alice@tandem.test"
 
+    /// The one insists, the other does so by itself.
     func test_call_encrypted() async throws {
-        let (alice, bob) = (try await Phone(secure: "alice"), try await Phone(secure: "bob"))
+        let (alice, bob) = (try await Phone("alice"), try await Phone(secure: "bob"))
         let (call, there) = try await talk(alice, bob)
         let phrase = try await safetyPhrase(of: call)
         let same = try await safetyPhrase(of: there)
@@ -40,7 +41,7 @@ final class SecureTests: XCTestCase {
     }
 
     func test_nothing_to_compare() async throws {
-        let (alice, bob) = (try await Phone("alice"), try await Phone("bob"))
+        let (alice, bob) = (try await Phone(plain: "alice"), try await Phone("bob"))
         let (call, there) = try await talk(alice, bob)
         XCTAssertEqual(call.info?.encryption, Encryption.none)
         XCTAssertNil(call.info?.safetyPhrase)

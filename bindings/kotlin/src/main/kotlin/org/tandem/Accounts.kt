@@ -35,7 +35,7 @@ class Accounts internal constructor(private val core: Core) {
     suspend fun addDirect(
         localAddress: String,
         transport: Transport = Transport.AUTOMATIC,
-        mediaSecurity: MediaSecurity = MediaSecurity.PLAIN_ALLOWED,
+        mediaSecurity: MediaSecurity = MediaSecurity.PREFERRED,
         ice: IceConfig = IceConfig(),
     ): Account = core.ask(Area.ACCOUNT) { core ->
         core.addDirect(directSettings(localAddress, transport, mediaSecurity, ice)).use { Account(this.core, it.id()) }

@@ -16,7 +16,7 @@ data class SipSettings(
     val transport: Transport = Transport.AUTOMATIC,
     /** `IP` or `IP:PORT` of this device to use, if it is not the one that leads to the server. */
     val localAddress: String? = null,
-    val mediaSecurity: MediaSecurity = MediaSecurity.PLAIN_ALLOWED,
+    val mediaSecurity: MediaSecurity = MediaSecurity.PREFERRED,
     val ice: IceConfig = IceConfig(),
 )
 
