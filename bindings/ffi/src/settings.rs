@@ -205,3 +205,17 @@ fn local(text: &str) -> Result<SocketAddr, AccountError> {
         .or_else(|_| any_port())
         .map_err(|_| AccountError::InvalidLocalAddress)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_says_nothing_gets_what_both_languages_write_down_as_their_default() {
+        let account = SipAccount::new("alice@example.org", None);
+        assert_eq!(account.media_security, MediaSecurity::Preferred.into());
+        assert_eq!(account.transport, Transport::Automatic.into());
+        assert_eq!(account.ice.relay, RelayUse::WhenNeeded.into());
+        assert!(account.ice.servers.is_empty());
+    }
+}

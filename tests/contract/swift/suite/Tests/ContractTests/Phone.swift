@@ -34,7 +34,7 @@ final class Phone: Sendable {
     /// A phone that signs in at a registrar instead.
     init(
         _ name: String, user: String, password: String, at registrar: Registrar,
-        mediaSecurity: MediaSecurity = .plainAllowed
+        mediaSecurity: MediaSecurity = .preferred
     ) async throws {
         tandem = try Phone.core(in: freshFolder(name))
         try await tandem.start()
