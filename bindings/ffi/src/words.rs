@@ -101,6 +101,8 @@ pub enum EndReason {
     NetworkLost,
     /// It rang and nobody answered.
     NoAnswer,
+    /// The account's calls are relayed always, and none of its TURN servers relays this one.
+    NoRelay,
     /// The server asked for a name or password that the account does not have.
     NotAuthorised,
     /// No such person, number or service.
@@ -127,6 +129,7 @@ impl From<core::EndReason> for EndReason {
             core::EndReason::MediaIncompatible => Self::MediaIncompatible,
             core::EndReason::NetworkLost => Self::NetworkLost,
             core::EndReason::NoAnswer => Self::NoAnswer,
+            core::EndReason::NoRelay => Self::NoRelay,
             core::EndReason::NotAuthorised => Self::NotAuthorised,
             core::EndReason::NotFound => Self::NotFound,
             core::EndReason::Unreachable => Self::Unreachable,

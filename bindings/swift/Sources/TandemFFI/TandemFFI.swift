@@ -6582,6 +6582,10 @@ public enum EndReason: Equatable, Hashable {
      */
     case noAnswer
     /**
+     * The account's calls are relayed always, and none of its TURN servers relays this one.
+     */
+    case noRelay
+    /**
      * The server asked for a name or password that the account does not have.
      */
     case notAuthorised
@@ -6646,17 +6650,19 @@ public struct FfiConverterTypeEndReason: FfiConverterRustBuffer {
         
         case 10: return .noAnswer
         
-        case 11: return .notAuthorised
+        case 11: return .noRelay
         
-        case 12: return .notFound
+        case 12: return .notAuthorised
         
-        case 13: return .unreachable
+        case 13: return .notFound
         
-        case 14: return .serverError
+        case 14: return .unreachable
         
-        case 15: return .localHangUp
+        case 15: return .serverError
         
-        case 16: return .remoteHangUp
+        case 16: return .localHangUp
+        
+        case 17: return .remoteHangUp
         
         default: throw UniffiInternalError.unexpectedEnumCase
         }
@@ -6706,28 +6712,32 @@ public struct FfiConverterTypeEndReason: FfiConverterRustBuffer {
             writeInt(&buf, Int32(10))
         
         
-        case .notAuthorised:
+        case .noRelay:
             writeInt(&buf, Int32(11))
         
         
-        case .notFound:
+        case .notAuthorised:
             writeInt(&buf, Int32(12))
         
         
-        case .unreachable:
+        case .notFound:
             writeInt(&buf, Int32(13))
         
         
-        case .serverError:
+        case .unreachable:
             writeInt(&buf, Int32(14))
         
         
-        case .localHangUp:
+        case .serverError:
             writeInt(&buf, Int32(15))
         
         
-        case .remoteHangUp:
+        case .localHangUp:
             writeInt(&buf, Int32(16))
+        
+        
+        case .remoteHangUp:
+            writeInt(&buf, Int32(17))
         
         }
     }
