@@ -71,8 +71,6 @@ fn phone(desk: &Desk, home: &Home, account: &Account, words: &[&str]) -> ClientC
     let name = words[0];
     let phone = ClientCommand::launched(home.enter(), desk.folder(), name, words);
     let account = account.clone().at(home.ip());
-    let pcap = desk.at(name).join("wire.pcap");
-    let phone = phone.args(&["--pcap", &pcap.to_string_lossy()]);
     phone.args(&["-vv"]).user(&account).args(MEDIA).record()
 }
 
