@@ -18,11 +18,14 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares";
 
+/// So many targets run beside each other: the machines of CI have two processors.
+pub const AT_ONCE: usize = 2;
+
 /// A single input may take so long, and the whole program hold so much.
 const SLOWEST_SECONDS: u32 = 10;
 const MEGABYTES: u32 = 1024;
 
-/// `cargo xtask fuzz [TARGET [SECONDS | FILE]]`.
+/// `cargo xtask fuzz [TARGET [SECONDS [SEED] | FILE]]`.
 pub fn command(arguments: &[String]) -> Result<(), String> {
     needs::ensure(needs::BUILD)?;
     let log = reports().join("logs/fuzz-build.log");
@@ -32,7 +35,7 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
         for target in &fuzzer.targets {
             println!("{:<14} {}", target.name, target.about);
         }
-        println!("all            each of them, one after the other");
+        println!("all            each of them, two at a time");
         return Ok(());
     };
     let how = arguments.get(1).map_or("60", String::as_str);
@@ -44,18 +47,26 @@ pub fn command(arguments: &[String]) -> Result<(), String> {
             false => Err(format!("{name} fails on {how}: {}", finished.why)),
         };
     };
-    let chosen: Vec<&Target> = match name.as_str() {
-        "all" => fuzzer.targets.iter().collect(),
-        _ => vec![fuzzer.target(name)?],
+    let seed = arguments.get(2).map(|seed| seed.parse());
+    let corpus = match seed {
+        None => Corpus::Kept,
+        Some(Ok(seed)) => Corpus::Fresh { seed },
+        Some(Err(_)) => return Err("the seed of the chance is a number".to_owned()),
+    };
+    println!("{name}: {seconds} s each");
+    let ran = match name.as_str() {
+        "all" => all(&fuzzer, seconds, AT_ONCE, corpus),
+        _ => {
+            let ran = fuzzer.fuzz(fuzzer.target(name)?, seconds, corpus);
+            println!("{}", ran.line());
+            vec![ran]
+        }
     };
     let mut broken = Vec::new();
-    for target in chosen {
-        println!("{}: {seconds} s", target.name);
-        let ran = fuzzer.fuzz(target, seconds, Corpus::Kept);
-        println!("{}", ran.line());
+    for ran in &ran {
         if let Some(crash) = &ran.crash {
-            println!("{crash}");
-            broken.push(target.name.as_str());
+            println!("{}\n{crash}", ran.target);
+            broken.push(ran.target.as_str());
         }
     }
     match broken.is_empty() {
@@ -76,9 +87,12 @@ pub struct Target {
 /// What a run starts from, beside the committed seeds.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub enum Corpus {
-    /// Nothing, and always the same chance: a test run judges the change and not its luck. A faster machine gets
-    /// further.
-    Fresh,
+    /// Nothing, and the chance that this seed gives: a test run judges the change and not its luck. A faster machine
+    /// gets further.
+    Fresh {
+        /// Not 0, which libFuzzer takes for a wish to be surprised.
+        seed: u32,
+    },
     /// What earlier runs on this machine found.
     Kept,
 }
@@ -180,7 +194,7 @@ impl Fuzzer {
         let crashes = reports().join("fuzz/crashes");
         let folder = match corpus {
             Corpus::Kept => work,
-            Corpus::Fresh => {
+            Corpus::Fresh { .. } => {
                 let _ = fs::remove_dir_all(&fresh);
                 fresh
             }
@@ -188,7 +202,12 @@ impl Fuzzer {
         for needed in [&folder, &crashes] {
             let _ = fs::create_dir_all(needed);
         }
-        let log = reports().join(format!("logs/fuzz-{}.log", target.name));
+        // A run of the tests and one for hours may go on beside each other.
+        let kind = match corpus {
+            Corpus::Kept => String::new(),
+            Corpus::Fresh { seed } => format!("-{seed}"),
+        };
+        let log = reports().join(format!("logs/fuzz-{}{kind}.log", target.name));
         let _ = fs::remove_file(&log);
         let prefix = crashes.join(format!("{}-", target.name));
         let mut run = self
@@ -204,8 +223,8 @@ impl Fuzzer {
         if let Some(dictionary) = &target.dictionary {
             run = run.arg(format!("-dict={}", dictionary.display()));
         }
-        if corpus == Corpus::Fresh {
-            run = run.arg("-seed=1");
+        if let Corpus::Fresh { seed } = corpus {
+            run = run.arg(format!("-seed={seed}"));
         }
         let folders = std::iter::once(&folder).chain(&target.seeds);
         let run = run

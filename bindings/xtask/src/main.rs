@@ -42,9 +42,11 @@ usage: cargo xtask COMMAND [OPTIONS]
       --list              name the suites and what they check
       -v, --verbose       show what the suites print while they run
 
-  fuzz [TARGET [SECONDS]] try a reader of what the network sends with inputs that nobody thought of, for a
+  fuzz [TARGET [SECONDS [SEED]]]
+                          try a reader of what the network sends with inputs that nobody thought of, for a
                           minute or as long as said; `all` for every one; alone it names them. Needs no
-                          other compiler. What it found is kept in target/fuzz/
+                          other compiler. What it found is kept in target/fuzz/ and is where the next run
+                          begins; with a SEED it begins from the committed corpus and that chance
   fuzz TARGET FILE        try one input, such as one that broke something
   soak [HOURS]            every fuzz target in turn, and one call after the other beside them, for
                           8 hours or as long as said; the result is in target/soak/report.json

@@ -35,7 +35,6 @@ const ONLY_WHEN_NAMED: &[&str] = &[
     "interop/chromium",
     "interop/nat",
     "interop/dtls",
-    "fuzz",
 ];
 
 /// In the order of running: what fails soonest comes first.
