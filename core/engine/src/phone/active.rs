@@ -329,6 +329,7 @@ impl ActiveCall {
         }
         moved |= self.take_media_outputs(now, desk);
         self.note_hold(desk);
+        self.note_phrase(desk);
         moved
     }
 

@@ -141,6 +141,7 @@ impl ActiveCall {
 
     /// Begins, or changes, what flows.
     pub(super) fn start_media(&mut self, now: Instant, negotiated: Negotiated) {
+        self.judge_keys(&negotiated.security);
         let encryption = negotiated.encryption();
         self.weakest = Some(
             self.weakest

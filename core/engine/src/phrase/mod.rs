@@ -23,9 +23,11 @@
 //! a failure is seen by both people. This is the reasoning of ZRTP's commitment (RFC 6189 §4.4.1.1), with the
 //! order of offer and answer in the place of its Commit message.
 //!
-//! So there is a phrase only where that order held: the caller's side offered, and the keys have not changed
-//! since. A callee that was asked for an offer showed its key first, and gets none. A phone that keeps one
-//! certificate for all its calls does not weaken the other side's.
+//! So there is a phrase only where that order held: the caller's side offered, showed one certificate, and what
+//! was agreed on has not changed since, not even before anybody had proved to hold it: a fingerprint that is
+//! thrown away would buy the callee's for nothing. A callee that was asked for an offer showed its key first, and
+//! gets none; nor does a call that began in plain. A phone that keeps one certificate for all its calls does not
+//! weaken the other side's.
 
 mod words;
 
