@@ -82,7 +82,8 @@ impl ActiveCall {
             Some(Protection::Plain | Protection::Opportunistic) => true,
             Some(Protection::Dtls { .. } | Protection::Sdes) | None => false,
         };
-        plain && self.accepted_at.is_none()
+        // Who was asked for an offer accepts before there is an answer.
+        plain && (self.accepted_at.is_none() || self.negotiated.is_none())
     }
 
     /// Our INVITE was refused: whether the far end may take the same call under another protection, which is

@@ -131,8 +131,16 @@ impl ActiveCall {
                 if !is_of(update, ice) {
                     continue;
                 }
+                // Each INFO repeats what was told before (RFC 8840 §4.4).
+                let is_new = |line: &&String| !ice.candidates.contains(line);
                 let room = MAX_CANDIDATES.saturating_sub(ice.candidates.len());
-                let new = update.candidates.iter().take(room).cloned();
+                let new: Vec<_> = update
+                    .candidates
+                    .iter()
+                    .filter(is_new)
+                    .take(room)
+                    .cloned()
+                    .collect();
                 ice.candidates.extend(new);
             }
             return;

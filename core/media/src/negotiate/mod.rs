@@ -197,6 +197,8 @@ pub fn reoffer(
     }
     if let Some(current) = current {
         transport.security = security::repeated(&current.security, local);
+        // A phone that answered the offer in its own profile gets that one from now on.
+        transport.feedback = current.feedback;
         transport.opportunistic &= transport.security != Security::Plain;
     }
     later_offer(previous, capabilities, transport, direction)

@@ -4,23 +4,22 @@ use std::time::Duration;
 
 use tandem_engine::{CallState, Command, HoldState};
 use tandem_types::EndReason;
+use tandem_types::media::MediaSecurity;
 use tandem_world::net::NodeId;
-use tandem_world::stranger::Stranger;
+use tandem_world::stranger::{Message, Stranger};
 use tandem_world::town::{Person, Town};
 
 use crate::ear::loudness;
 
 /// A stranger has called bob without an offer, and bob has answered. Gives the 200 as well.
-fn answered(
-    seed: u64,
-) -> (
-    Town,
-    Person,
-    NodeId<Stranger>,
-    tandem_world::stranger::Message,
-) {
+fn answered(seed: u64) -> (Town, Person, NodeId<Stranger>, Message) {
+    answered_by(seed, MediaSecurity::PlainAllowed)
+}
+
+/// The same where bob's account asks for that.
+fn answered_by(seed: u64, policy: MediaSecurity) -> (Town, Person, NodeId<Stranger>, Message) {
     let mut town = Town::new(seed);
-    let [bob] = town.people(["bob"]);
+    let bob = town.person("bob", |setup| setup.media_security = policy);
     let stranger = town.stranger();
     let to = town.phone(bob).ip();
     town.world.node_mut(stranger).invite(to, None);
@@ -54,6 +53,28 @@ fn sound_that_overtakes_the_ack_is_heard() {
     assert!(town.until(|town| town.phone(bob).is_active()));
     town.wait(Duration::from_millis(500));
     assert!(town.world.node_mut(stranger).heard() > 10);
+}
+
+/// What is offered is encrypted; whoever can do without answers as it can.
+#[test]
+fn a_plain_answer_in_the_ack_is_taken_where_encryption_is_only_preferred() {
+    let (mut town, bob, stranger, ok) = answered_by(8, MediaSecurity::Preferred);
+    assert!(ok.body().contains("UDP/TLS/RTP/SAVPF"), "{}", ok.body());
+    let caller = town.world.node_mut(stranger);
+    let sdp = caller.sdp("sendrecv");
+    caller.request("ACK", Some(&sdp));
+    assert!(town.until(|town| town.phone(bob).is_active()));
+    town.wait(Duration::from_millis(500));
+    assert!(town.world.node_mut(stranger).heard() > 10);
+    // Later offers keep to what the caller speaks.
+    town.does(bob, Command::Hold);
+    town.wait(Duration::from_millis(50));
+    let hold = town
+        .world
+        .node_mut(stranger)
+        .take("INVITE")
+        .expect("a hold");
+    assert!(hold.body().contains(" RTP/AVP "), "{}", hold.body());
 }
 
 #[test]

@@ -32,12 +32,17 @@ fn rung(seed: u64) -> (Town, Person, NodeId<Stranger>) {
 
 /// The caller tells of a candidate at this port of its own: the answer.
 fn tells(town: &mut Town, stranger: NodeId<Stranger>, mid: &str, port: u16) -> Message {
+    tells_all(town, stranger, mid, &[port])
+}
+
+/// The same of several.
+fn tells_all(town: &mut Town, stranger: NodeId<Stranger>, mid: &str, ports: &[u16]) -> Message {
     let caller = town.world.node_mut(stranger);
     let ip = caller.ip();
-    let fragment = format!(
-        "{CREDENTIALS}m=audio 9 RTP/AVP 0\r\na=mid:{mid}\r\n\
-         a=candidate:{port} 1 UDP 1658497328 {ip} {port} typ host\r\n"
-    );
+    let mut fragment = format!("{CREDENTIALS}m=audio 9 RTP/AVP 0\r\na=mid:{mid}\r\n");
+    for port in ports {
+        fragment += &format!("a=candidate:{port} 1 UDP 1658497328 {ip} {port} typ host\r\n");
+    }
     caller.request_with("INFO", Some((FRAGMENT, &fragment)));
     town.wait(MOMENT);
     let responses =
@@ -78,6 +83,27 @@ fn addresses_found_before_and_after_the_answer_are_tried() {
     assert_eq!(late.status(), Some(200));
     town.wait(Duration::from_secs(1));
     assert!(knocks(&town).contains(&50_002));
+}
+
+/// As RFC 8840 §4.4 has it: every message repeats what the ones before said.
+#[test]
+fn the_last_of_many_addresses_is_tried_however_often_the_others_were_told() {
+    for before_the_answer in [true, false] {
+        let (mut town, bob, stranger) = rung(63);
+        if !before_the_answer {
+            answers(&mut town, bob, stranger);
+        }
+        let ports: Vec<u16> = (0..14).map(|n| 50_000 + 2 * n).collect();
+        for told in 1..=ports.len() {
+            tells_all(&mut town, stranger, "0", &ports[..told]);
+        }
+        if before_the_answer {
+            answers(&mut town, bob, stranger);
+        }
+        town.wait(Duration::from_secs(3));
+        let knocks = town.world.node(stranger).knocks();
+        assert!(knocks.contains(&50_026), "{knocks:?}");
+    }
 }
 
 #[test]

@@ -69,7 +69,6 @@ pub(super) struct Checker {
     agent: Agent,
     started: Option<Instant>,
     last_tick: Instant,
-    remote_count: usize,
     selected: Option<Path>,
     validated: Option<(Path, Instant)>,
     /// A candidate was added: the next tick is due now.
@@ -106,7 +105,6 @@ impl Checker {
             agent,
             started: None,
             last_tick: now,
-            remote_count: 0,
             selected: None,
             validated: None,
             urgent: false,
@@ -148,7 +146,8 @@ impl Checker {
 
     /// An address of the peer's, as it says itself.
     pub(super) fn add_remote(&mut self, candidate: &Candidate, address: SocketAddr) {
-        if self.remote_count >= MAX_REMOTE {
+        // The agent keeps one of each, however often it is told.
+        if self.agent.get_remote_candidates().len() >= MAX_REMOTE {
             return;
         }
         let base_config = config_of(candidate, address);
@@ -176,7 +175,6 @@ impl Checker {
         };
         match made.and_then(|made| self.agent.add_remote_candidate(made)) {
             Ok(_) => {
-                self.remote_count += 1;
                 self.urgent = true;
             }
             Err(error) => tracing::debug!(%error, "a remote candidate is not used"),
