@@ -182,3 +182,19 @@ pub(crate) fn system_time(at: UnixMillis) -> SystemTime {
     };
     moment.unwrap_or(SystemTime::UNIX_EPOCH)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_of_the_core_has_a_word_of_its_own() {
+        for reason in core::EndReason::ALL {
+            let told = EndReason::from(reason);
+            // Both enums name their variants alike, so a reason that only the core has is found here.
+            assert_eq!(format!("{told:?}"), format!("{reason:?}"));
+            let internal = reason == core::EndReason::InternalError;
+            assert_eq!(told == EndReason::InternalError, internal, "{reason:?}");
+        }
+    }
+}
