@@ -52,24 +52,56 @@ pub(crate) async fn run_for<T, E, F, U>(
 ) -> Result<T, E>
 where
     F: Future<Output = Result<T, AppError>> + Send + 'static,
-    U: Future<Output = ()> + Send,
+    U: Future<Output = ()> + Send + 'static,
     T: Send + 'static,
     E: From<AppError>,
 {
+    let runtime = handle()?;
+    let undoing = runtime.clone();
+    let undo = move |orphan| drop(undoing.spawn(undo(orphan)));
     let (owner, owned) = oneshot::channel();
-    handle()?.spawn(async move {
-        if let Err(Ok(orphan)) = owner.send(work.await) {
-            undo(orphan).await;
-        }
+    runtime.spawn(async move {
+        let made = work.await.map(|made| Handover(Some((made, undo))));
+        // Whether it is refused here or never fetched over there, the handover undoes what it holds.
+        let _ = owner.send(made);
     });
-    Ok(owned
-        .await
-        .map_err(|_| AppError::from(EngineError::Stopped))??)
+    let handed = owned.await.map_err(|_| EngineError::Stopped.into());
+    let made = handed
+        .flatten()?
+        .take()
+        .ok_or_else(|| AppError::from(EngineError::Stopped))?;
+    Ok(made)
+}
+
+/// What was made, on its way to whoever asked for it, and how to undo it if it does not get there.
+///
+/// That it was sent does not mean that it arrives: whoever asked may go away after they were woken and before
+/// they look.
+struct Handover<T, F: FnOnce(T)>(Option<(T, F)>);
+
+impl<T, F: FnOnce(T)> Handover<T, F> {
+    /// It has arrived.
+    fn take(mut self) -> Option<T> {
+        self.0.take().map(|(made, _)| made)
+    }
+}
+
+impl<T, F: FnOnce(T)> Drop for Handover<T, F> {
+    fn drop(&mut self) {
+        if let Some((orphan, undo)) = self.0.take() {
+            undo(orphan);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::task::{Context, Wake};
     use std::time::Duration;
+
+    use tokio::sync::Notify;
 
     use super::*;
     use crate::error::CallError;
@@ -99,5 +131,52 @@ mod tests {
         assert!(tokio::time::timeout(Duration::ZERO, asked).await.is_err());
         release.send(()).unwrap();
         assert_eq!(was_undone.await, Ok(7));
+    }
+    /// Keeps that it was woken, and polls nothing: as a dispatcher's queue does.
+    #[derive(Default)]
+    struct Queue(Notify);
+
+    impl Wake for Queue {
+        fn wake(self: Arc<Self>) {
+            self.0.notify_one();
+        }
+    }
+
+    #[tokio::test]
+    async fn who_goes_away_between_being_woken_and_looking_leaves_nothing_behind() {
+        let (release, released) = oneshot::channel::<()>();
+        let (undone, was_undone) = oneshot::channel();
+        let work = async move {
+            let _ = released.await;
+            Ok(7)
+        };
+        let undo = |made| async move {
+            let _ = undone.send(made);
+        };
+        let queue = Arc::new(Queue::default());
+        {
+            let mut asked = pin!(run_for::<u8, CallError, _, _>(work, undo));
+            let waker = Arc::clone(&queue).into();
+            assert!(
+                asked
+                    .as_mut()
+                    .poll(&mut Context::from_waker(&waker))
+                    .is_pending()
+            );
+            release.send(()).unwrap();
+            queue.0.notified().await;
+        }
+        assert_eq!(was_undone.await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn what_was_fetched_is_not_undone() {
+        let (undone, was_undone) = oneshot::channel();
+        let made: Result<u8, CallError> = run_for(async { Ok(7) }, |made| async move {
+            let _ = undone.send(made);
+        })
+        .await;
+        assert_eq!(made, Ok(7));
+        assert!(was_undone.await.is_err());
     }
 }
