@@ -32,6 +32,9 @@ const ALERT_GRACE: Duration = Duration::from_secs(3);
 const HELLO_QUIET: Duration = Duration::from_secs(1);
 /// How often a first hello that cannot be agreed on is forgotten: anybody may have written it.
 const DOUBTFUL_HELLOS: u32 = 2;
+/// A client whose cookie nobody has answered for this long says hello as to anybody: what announced it may not be what is
+/// at the other end of the path, where somebody ends ICE in between.
+const COOKIE_PATIENCE: Duration = Duration::from_millis(2500);
 /// More is not kept of what waits to be sent.
 const MAX_OUTGOING: usize = 128;
 
@@ -72,6 +75,8 @@ pub struct DtlsLink {
     outgoing: VecDeque<Vec<u8>>,
     events: VecDeque<DtlsEvent>,
     deadline: Option<Instant>,
+    /// When a client does without the cookie that was announced.
+    asks_at: Option<Instant>,
     last_hello: Instant,
     doubtful_hellos: u32,
     refused: Option<(Instant, u8)>,
@@ -126,19 +131,14 @@ impl DtlsLink {
             outgoing: VecDeque::new(),
             events: VecDeque::new(),
             deadline: now.checked_add(config.patience),
+            asks_at: None,
             last_hello: now,
             doubtful_hellos: 0,
             refused: None,
             is_keyed: false,
         };
         if role == DtlsRole::Client {
-            let handshake = Arc::clone(&link.handshake);
-            let begun = link.endpoint.connect(now, PEER, handshake, None);
-            begun.map_err(|error| DtlsFailure::of(&error))?;
-            match config.cookie {
-                None => link.send_flight(now),
-                Some(cookie) => link.answer_itself(now, cookie),
-            }
+            link.connect(now)?;
         }
         Ok(link)
     }
@@ -196,6 +196,8 @@ impl DtlsLink {
                 | Heard::Request
                 | Heard::Done => DtlsFailure::Silent,
             });
+        } else if is_due(self.asks_at) {
+            self.ask_for_cookie(now);
         } else if is_due(self.retransmission.due()) {
             self.retransmit(now);
         }
@@ -208,8 +210,9 @@ impl DtlsLink {
                 self.retransmission.due(),
                 self.deadline,
                 self.refusal_deadline(),
+                self.asks_at,
             ],
-            LinkState::Complete | LinkState::Failed | LinkState::Closed => [None; 3],
+            LinkState::Complete | LinkState::Failed | LinkState::Closed => [None; 4],
         };
         let due = handshaking.into_iter().chain([self.copies.due()]);
         due.flatten().min()
@@ -323,6 +326,33 @@ impl DtlsLink {
         }
     }
 
+    fn connect(&mut self, now: Instant) -> Result<(), DtlsFailure> {
+        let handshake = Arc::clone(&self.handshake);
+        let begun = self.endpoint.connect(now, PEER, handshake, None);
+        begun.map_err(|error| DtlsFailure::of(&error))?;
+        match self.config.cookie {
+            None => self.send_flight(now),
+            Some(cookie) => {
+                self.asks_at = now.checked_add(COOKIE_PATIENCE);
+                self.answer_itself(now, cookie);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins as a client that was told no cookie, if nobody has answered the one it brought.
+    fn ask_for_cookie(&mut self, now: Instant) {
+        self.asks_at = None;
+        if self.inbox.heard() != Heard::Greeted {
+            return;
+        }
+        self.config.cookie = None;
+        self.reset();
+        if let Err(failure) = self.connect(now) {
+            self.fail(failure);
+        }
+    }
+
     /// A client that knows the cookie does not ask for it: its first hello stays here.
     fn answer_itself(&mut self, now: Instant, cookie: Cookie) {
         self.discard();
@@ -345,7 +375,7 @@ impl DtlsLink {
         }
     }
 
-    /// A server forgets what it has heard.
+    /// Forgets what was heard.
     fn reset(&mut self) {
         self.endpoint = new_endpoint(self.role, &self.handshake);
         self.inbox = new_inbox(self.role, self.config);

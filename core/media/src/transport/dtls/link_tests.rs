@@ -348,6 +348,25 @@ fn a_server_that_announced_a_cookie_asks_whoever_does_not_bring_it() {
     outcome.pairs();
 }
 
+/// Whoever passes the descriptions on may end ICE at one side, where no cookie is then expected.
+#[test]
+fn a_client_whose_cookie_nobody_expects_is_asked_for_one_in_the_end() {
+    for loss in [0, 10] {
+        let (mine, theirs) = (certificate(), certificate());
+        let prints = [theirs.fingerprint()];
+        let client = link(DtlsRole::Client, &mine, &prints, announced(true));
+        let prints = [mine.fingerprint()];
+        let server = link(DtlsRole::Server, &theirs, &prints, config(true));
+        let weather = Weather {
+            loss,
+            ..Weather::default()
+        };
+        let outcome = Town::of(1, weather, client, server).run(LIMIT);
+        assert!(outcome.took < Duration::from_secs(5), "{:?}", outcome.took);
+        outcome.pairs();
+    }
+}
+
 #[test]
 fn a_cookie_that_was_not_announced_is_not_taken() {
     let other = DtlsConfig {
