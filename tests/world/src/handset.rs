@@ -333,13 +333,13 @@ impl Handset {
                 }
                 Output::FindServer { account, question } => {
                     if let Some(servers) = &self.servers {
-                        let index = question.index;
-                        self.phone.handle_server(now, account, index, servers);
+                        let id = question.id;
+                        self.phone.handle_server(now, account, id, servers);
                     }
                 }
                 // The town has no NAT64.
-                Output::FindTranslator { account } => {
-                    self.phone.handle_translator(now, account, &[]);
+                Output::FindTranslator { account, id } => {
+                    self.phone.handle_translator(now, account, id, &[]);
                 }
                 // No server here speaks over streams.
                 Output::MediaStream { call, command } => {

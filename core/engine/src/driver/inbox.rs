@@ -12,6 +12,7 @@ use super::media_streams::StreamNews;
 use super::sip_sockets::Peer;
 use super::stream::Wire;
 use crate::SafetyPhrase;
+use crate::phone::LookupId;
 
 /// Packets that may wait. At 50 packets a second and call this is many seconds; beyond it the readers wait,
 /// and the kernel drops what its own buffers cannot hold.
@@ -76,12 +77,13 @@ pub(super) enum Inbound {
     /// Where one of the account's STUN and TURN servers is.
     Server {
         account: AccountId,
-        index: usize,
+        id: LookupId,
         addresses: Vec<SocketAddr>,
     },
     /// What shows whether the account's network has a NAT64.
     Translator {
         account: AccountId,
+        id: LookupId,
         records: Vec<Ipv6Addr>,
     },
     Phrase {

@@ -11,7 +11,7 @@ use tokio::task::spawn_blocking;
 use super::inbox::{Inbound, Inbox};
 use super::sip_sockets::Network;
 use crate::net::SrvRecord;
-use crate::phone::ServerQuestion;
+use crate::phone::{LookupId, ServerQuestion};
 
 /// How long name servers may take. Whoever waits for a call waits less, and uses what was known before.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -31,14 +31,19 @@ pub(super) async fn find(
     let addresses = looking.await.unwrap_or_default();
     let found = Inbound::Server {
         account,
-        index: question.index,
+        id: question.id,
         addresses,
     };
     inbox.put(found).await;
 }
 
 /// Looks for the network's NAT64 (RFC 7050 §3), and says what was found.
-pub(super) async fn find_translator(network: Network, inbox: Inbox, account: AccountId) {
+pub(super) async fn find_translator(
+    network: Network,
+    inbox: Inbox,
+    account: AccountId,
+    id: LookupId,
+) {
     let asking = addresses(network, NAT64_DISCOVERY_NAME.to_owned());
     let found = tokio::time::timeout(PATIENCE, asking).await;
     let records = found.unwrap_or_default().into_iter();
@@ -47,7 +52,12 @@ pub(super) async fn find_translator(network: Network, inbox: Inbox, account: Acc
         IpAddr::V6(ip) => Some(ip),
     });
     let records = six.collect();
-    inbox.put(Inbound::Translator { account, records }).await;
+    let found = Inbound::Translator {
+        account,
+        id,
+        records,
+    };
+    inbox.put(found).await;
 }
 
 async fn look_up(network: &Network, question: &ServerQuestion) -> Vec<SocketAddr> {

@@ -33,7 +33,7 @@ fn record(priority: u16, weight: u16, port: u16, target: &str) -> SrvRecord {
 async fn found(resolver: impl Resolver + 'static, service: Option<&str>) -> Vec<String> {
     let (inbox, mut inbound) = Inbox::new();
     let question = ServerQuestion {
-        index: 3,
+        id: LookupId(3),
         service: service.map(|service| Pii::new(service.to_owned())),
         host: Pii::new("turn.test".to_owned()),
         port: 3478,
@@ -42,7 +42,7 @@ async fn found(resolver: impl Resolver + 'static, service: Option<&str>) -> Vec<
     match inbound.recv().await {
         Some(Inbound::Server {
             account: ACCOUNT,
-            index: 3,
+            id: LookupId(3),
             addresses,
         }) => addresses.iter().map(ToString::to_string).collect(),
         _ => panic!("no answer"),

@@ -385,12 +385,14 @@ impl Task {
             }
             Inbound::Server {
                 account,
-                index,
+                id,
                 addresses,
-            } => self.phone.handle_server(now, account, index, &addresses),
-            Inbound::Translator { account, records } => {
-                self.phone.handle_translator(now, account, &records);
-            }
+            } => self.phone.handle_server(now, account, id, &addresses),
+            Inbound::Translator {
+                account,
+                id,
+                records,
+            } => self.phone.handle_translator(now, account, id, &records),
             Inbound::Phrase { call, phrase } => self.phone.handle_phrase(now, &call, phrase),
         }
     }
@@ -482,9 +484,9 @@ impl Task {
                     let (network, inbox) = (self.network.clone(), self.inbox.clone());
                     tokio::spawn(servers::find(network, inbox, account, question));
                 }
-                Output::FindTranslator { account } => {
+                Output::FindTranslator { account, id } => {
                     let (network, inbox) = (self.network.clone(), self.inbox.clone());
-                    tokio::spawn(servers::find_translator(network, inbox, account));
+                    tokio::spawn(servers::find_translator(network, inbox, account, id));
                 }
                 Output::CloseMedia { call } => {
                     self.media.remove(&call);

@@ -15,6 +15,8 @@ pub(super) struct Desk {
     pub(super) entropy: Box<dyn FnMut() -> Box<dyn Entropy> + Send>,
     pub(super) accounts: BTreeMap<AccountId, Slot>,
     pub(super) outputs: VecDeque<Output>,
+    /// Look-ups of servers so far, of all accounts that ever were.
+    pub(super) asked: u64,
     /// The wall clock at one instant; a later moment is counted from it.
     anchor: (Instant, UnixMillis),
 }
@@ -31,6 +33,7 @@ impl Desk {
             entropy,
             accounts: BTreeMap::new(),
             outputs: VecDeque::new(),
+            asked: 0,
             anchor: (now, wall),
         }
     }

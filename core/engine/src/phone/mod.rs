@@ -49,7 +49,7 @@ pub use account::{AccountError, SipAccount};
 pub use ice::{IceConfig, IceServer, IceServerError, MAX_ICE_SERVERS, RelayUse};
 pub use ice_url::IceUrlError;
 pub use output::{LogEntry, Output};
-pub use servers::ServerQuestion;
+pub use servers::{LookupId, ServerQuestion};
 
 use crate::{AccountSnapshot, AccountState, CallSnapshot, Snapshot};
 use active::ActiveCall;

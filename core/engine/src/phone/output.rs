@@ -8,7 +8,7 @@ use tandem_store::{EndedCall, NewCall, UnixMillis};
 use tandem_types::media::Fingerprint;
 use tandem_types::{AccountId, CallId, CallQuality};
 
-use super::ServerQuestion;
+use super::{LookupId, ServerQuestion};
 use crate::Event;
 
 /// One thing to do, in order.
@@ -50,6 +50,8 @@ pub enum Output {
     FindTranslator {
         /// For whom.
         account: AccountId,
+        /// What the answer is known by.
+        id: LookupId,
     },
     /// Close one of this account's connections.
     CloseConnection {

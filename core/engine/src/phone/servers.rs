@@ -27,11 +27,16 @@ const AGAIN: Duration = Duration::from_secs(15);
 /// Addresses used of one server, in each family: the second is for when nobody is at the first.
 const PER_FAMILY: usize = 2;
 
+/// Which question an answer is to. None is ever given twice: an account that went may have come back under its name
+/// with other servers, and what is found out late about the old ones must not send the new ones' passwords there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LookupId(pub(crate) u64);
+
 /// Where one server of an account is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ServerQuestion {
-    /// Its place in [`IceConfig::servers`](super::IceConfig::servers).
-    pub index: usize,
+    /// What its answer is known by.
+    pub id: LookupId,
     /// Whose SRV records say it (RFC 2782), `_turn._udp.example.org`; where there are none, or nobody is to be
     /// asked for them, it is at `host`.
     pub service: Option<Pii<String>>,
@@ -67,24 +72,34 @@ enum Lookup {
     /// The URL itself says where it is.
     Needless,
     Unasked,
-    Asked,
+    Asked(LookupId),
     Answered {
         until: Instant,
     },
-    AskedAgain,
+    AskedAgain(LookupId),
 }
 
 impl Lookup {
-    /// Whether somebody is to be asked now, who then is.
-    fn begin(&mut self, now: Option<Instant>) -> bool {
+    /// What to ask by when somebody is to be asked now, who then is; `asked` counts all that ever was.
+    fn begin(&mut self, now: Option<Instant>, asked: &mut u64) -> Option<LookupId> {
+        let id = LookupId(*asked);
         *self = match *self {
-            Self::Unasked => Self::Asked,
-            Self::Answered { until } if now.is_some_and(|now| until <= now) => Self::AskedAgain,
-            Self::Needless | Self::Asked | Self::AskedAgain | Self::Answered { .. } => {
-                return false;
+            Self::Unasked => Self::Asked(id),
+            Self::Answered { until } if now.is_some_and(|now| until <= now) => Self::AskedAgain(id),
+            Self::Needless | Self::Asked(_) | Self::AskedAgain(_) | Self::Answered { .. } => {
+                return None;
             }
         };
-        true
+        *asked = asked.wrapping_add(1);
+        Some(id)
+    }
+
+    /// Whether it is this answer that is waited for.
+    fn awaits(self, id: LookupId) -> bool {
+        match self {
+            Self::Asked(asked) | Self::AskedAgain(asked) => asked == id,
+            Self::Needless | Self::Unasked | Self::Answered { .. } => false,
+        }
     }
 }
 
@@ -129,25 +144,24 @@ impl Servers {
 
     /// What is to be asked: what nobody knows, and what was answered long ago. `None` for `now`: it is too early for
     /// anything to be old.
-    fn questions(&mut self, now: Option<Instant>) -> Vec<ServerQuestion> {
-        let entries = self.entries.iter_mut().enumerate();
-        let asked = entries.filter_map(|(index, entry)| {
-            if !entry.lookup.begin(now) {
-                return None;
-            }
+    fn questions(&mut self, now: Option<Instant>, asked: &mut u64) -> Vec<ServerQuestion> {
+        let entries = self.entries.iter_mut();
+        let questions = entries.filter_map(|entry| {
+            let id = entry.lookup.begin(now, asked)?;
             let url = &entry.server.url;
             Some(ServerQuestion {
-                index,
+                id,
                 service: url.service().map(Pii::new),
                 host: Pii::new(url.host.to_string()),
                 port: url.usual_port(),
             })
         });
-        asked.collect()
+        questions.collect()
     }
 
-    fn answer(&mut self, now: Instant, index: usize, addresses: &[SocketAddr]) {
-        let Some(entry) = self.entries.get_mut(index) else {
+    fn answer(&mut self, now: Instant, id: LookupId, addresses: &[SocketAddr]) {
+        let mut entries = self.entries.iter_mut().enumerate();
+        let Some((index, entry)) = entries.find(|(_, entry)| entry.lookup.awaits(id)) else {
             return;
         };
         let mut good = addresses.iter().filter(|address| {
@@ -171,7 +185,10 @@ impl Servers {
         entry.lookup = Lookup::Answered { until };
     }
 
-    fn found_translator(&mut self, now: Instant, records: &[Ipv6Addr]) {
+    fn found_translator(&mut self, now: Instant, id: LookupId, records: &[Ipv6Addr]) {
+        if !self.lookup.awaits(id) {
+            return;
+        }
         self.translator = discovered_prefixes(records).into_iter().next();
         let until = now + LIFETIME;
         self.lookup = Lookup::Answered { until };
@@ -186,8 +203,8 @@ impl Servers {
     fn may_come(&self) -> bool {
         let mut entries = self.entries.iter();
         entries.any(|entry| match entry.lookup {
-            Lookup::Unasked | Lookup::Asked => true,
-            Lookup::Needless | Lookup::Answered { .. } | Lookup::AskedAgain => false,
+            Lookup::Unasked | Lookup::Asked(_) => true,
+            Lookup::Needless | Lookup::Answered { .. } | Lookup::AskedAgain(_) => false,
         })
     }
 
@@ -245,14 +262,16 @@ impl Entry {
 impl Desk {
     /// Asks for the servers of an account that are not known, or were long ago.
     pub(super) fn ask_for_servers(&mut self, now: Option<Instant>, account: AccountId) {
-        let slot = self.accounts.get_mut(&account);
-        let questions = slot.map(|slot| slot.servers.questions(now));
-        for question in questions.unwrap_or_default() {
+        let Some(slot) = self.accounts.get_mut(&account) else {
+            return;
+        };
+        let questions = slot.servers.questions(now, &mut self.asked);
+        let translator = slot.servers.lookup.begin(now, &mut self.asked);
+        for question in questions {
             self.push(Output::FindServer { account, question });
         }
-        let slot = self.accounts.get_mut(&account);
-        if slot.is_some_and(|slot| slot.servers.lookup.begin(now)) {
-            self.push(Output::FindTranslator { account });
+        if let Some(id) = translator {
+            self.push(Output::FindTranslator { account, id });
         }
     }
 
@@ -276,16 +295,16 @@ impl Desk {
 
 impl Phone {
     /// A server that was asked for by [`Output::FindServer`] is at these addresses, best first; at none: it is not
-    /// found.
+    /// found. An answer to what nobody asks any more changes nothing.
     pub fn handle_server(
         &mut self,
         now: Instant,
         account: AccountId,
-        index: usize,
+        id: LookupId,
         addresses: &[SocketAddr],
     ) {
         if let Ok(slot) = self.desk.slot(account) {
-            slot.servers.answer(now, index, addresses);
+            slot.servers.answer(now, id, addresses);
         }
         let calls = self.calls.iter();
         let waiting = calls.filter(|(_, call)| call.account == account && call.awaits_servers());
@@ -297,10 +316,17 @@ impl Phone {
         }
     }
 
-    /// The answer to an [`Output::FindTranslator`]: the AAAA records that were found, or none.
-    pub fn handle_translator(&mut self, now: Instant, account: AccountId, records: &[Ipv6Addr]) {
+    /// The answer to an [`Output::FindTranslator`]: the AAAA records that were found, or none. It changes nothing when
+    /// nobody asks that any more.
+    pub fn handle_translator(
+        &mut self,
+        now: Instant,
+        account: AccountId,
+        id: LookupId,
+        records: &[Ipv6Addr],
+    ) {
         if let Ok(slot) = self.desk.slot(account) {
-            slot.servers.found_translator(now, records);
+            slot.servers.found_translator(now, id, records);
         }
     }
 }

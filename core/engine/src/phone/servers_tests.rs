@@ -11,6 +11,8 @@ use crate::phone::{Audio, IceConfig, IceServer, MediaPorts, PhoneConfig, SipAcco
 use crate::{CallConfig, CallState, Event, UnixMillis};
 
 const ACCOUNT: AccountId = AccountId(1);
+/// What the first look-up of a phone is known by.
+const FIRST: LookupId = LookupId(0);
 
 fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -32,6 +34,11 @@ fn phone_at(now: Instant, own: &str, servers: Vec<IceServer>, relay: RelayUse) -
     };
     let fresh = || -> Box<dyn Entropy> { Box::new(SeededEntropy::new(1)) };
     let mut phone = Phone::new(config, fresh, now, UnixMillis(0));
+    add_account(&mut phone, own, servers, relay);
+    phone
+}
+
+fn add_account(phone: &mut Phone, own: &str, servers: Vec<IceServer>, relay: RelayUse) {
     let mut account = SipAccount::direct(address(own), TransportKind::Udp);
     account.ice = IceConfig { servers, relay };
     account.media_security = MediaSecurity::PlainAllowed;
@@ -40,7 +47,6 @@ fn phone_at(now: Instant, own: &str, servers: Vec<IceServer>, relay: RelayUse) -
         ..LocalAddresses::default()
     };
     phone.add_account(ACCOUNT, &account, local).unwrap();
-    phone
 }
 
 fn turn(url: &str) -> IceServer {
@@ -122,8 +128,8 @@ fn an_account_asks_for_its_servers_before_anybody_calls() {
         IceServer::stun("stun:stun.test:1000"),
     ];
     let mut phone = phone(now, servers, RelayUse::WhenNeeded);
-    let question = |index, service: Option<&str>, host: &str, port| ServerQuestion {
-        index,
+    let question = |id, service: Option<&str>, host: &str, port| ServerQuestion {
+        id: LookupId(id),
         service: service.map(|service| Pii::new(service.to_owned())),
         host: Pii::new(host.to_owned()),
         port,
@@ -131,8 +137,8 @@ fn an_account_asks_for_its_servers_before_anybody_calls() {
     assert_eq!(
         wants(&mut phone).questions,
         [
-            question(1, Some("_turns._tcp.turn.test"), "turn.test", 5349),
-            question(2, None, "stun.test", 1000),
+            question(0, Some("_turns._tcp.turn.test"), "turn.test", 5349),
+            question(1, None, "stun.test", 1000),
         ]
     );
 }
@@ -144,7 +150,7 @@ fn a_call_asks_the_servers_that_were_found_and_looks_old_ones_up_beside_it() {
     let mut phone = phone(now, servers, RelayUse::WhenNeeded);
     assert_eq!(wants(&mut phone).questions.len(), 1);
     let (bad, good) = (address("224.0.0.1:3478"), address("192.0.2.6:3478"));
-    phone.handle_server(now, ACCOUNT, 0, &[bad, good]);
+    phone.handle_server(now, ACCOUNT, FIRST, &[bad, good]);
     let later = now + LIFETIME;
     call(&mut phone, later);
     let wanted = pass(&mut phone, later, Duration::from_millis(400));
@@ -171,7 +177,7 @@ fn a_call_waits_for_a_name_and_not_for_ever() {
     let wanted = pass(&mut phone, now, soon);
     assert_eq!((wanted.asked, wanted.invite), (vec![], None));
     let server = address("192.0.2.6:3478");
-    phone.handle_server(now + soon, ACCOUNT, 0, &[server]);
+    phone.handle_server(now + soon, ACCOUNT, FIRST, &[server]);
     assert!(wants(&mut phone).asked.contains(&server));
 
     let mut phone = self::phone(now, vec![turn("turn:turn.test")], RelayUse::WhenNeeded);
@@ -180,7 +186,7 @@ fn a_call_waits_for_a_name_and_not_for_ever() {
     assert!(wanted.asked.is_empty(), "{wanted:?}");
     assert!(wanted.invite.is_some(), "it waits for names too long");
     // Nor is anything to be had of an answer that comes now.
-    phone.handle_server(now + soon, ACCOUNT, 0, &[server]);
+    phone.handle_server(now + soon, ACCOUNT, FIRST, &[server]);
     assert!(wants(&mut phone).asked.is_empty());
 }
 
@@ -189,7 +195,7 @@ fn a_server_that_is_not_found_is_asked_for_again() {
     let now = Instant::now();
     let mut phone = phone(now, vec![turn("turn:turn.test")], RelayUse::WhenNeeded);
     assert_eq!(wants(&mut phone).questions.len(), 1);
-    phone.handle_server(now, ACCOUNT, 0, &[]);
+    phone.handle_server(now, ACCOUNT, FIRST, &[]);
     phone.register(now + AGAIN / 2, ACCOUNT).unwrap();
     assert_eq!(wants(&mut phone).questions.len(), 0);
     phone.register(now + AGAIN, ACCOUNT).unwrap();
@@ -214,7 +220,7 @@ fn who_is_always_relayed_is_not_heard_of_where_nobody_relays() {
 fn a_relay_over_a_stream_is_asked_for_by_name() {
     let now = Instant::now();
     let mut phone = phone(now, vec![turn("turns:turn.test")], RelayUse::Always);
-    phone.handle_server(now, ACCOUNT, 0, &[address("192.0.2.6:5349")]);
+    phone.handle_server(now, ACCOUNT, FIRST, &[address("192.0.2.6:5349")]);
     let _ = wants(&mut phone);
     let call = call(&mut phone, now);
     let mut opened = Vec::new();
@@ -256,13 +262,9 @@ fn on_a_network_with_ipv6_alone_a_server_by_its_ipv4_address_is_reached_through_
     let now = Instant::now();
     let servers = || vec![turn("turn:192.0.2.5")];
     let mut phone = phone_at(now, "[2001:db8::1]:5060", servers(), RelayUse::WhenNeeded);
-    let mut asked = false;
-    while let Some(output) = phone.poll_output() {
-        asked |= matches!(output, Output::FindTranslator { account: ACCOUNT });
-    }
-    assert!(asked, "nobody asks for a translator");
+    let asked = translator_asked_for(&mut phone).expect("nobody asks for a translator");
     let record = "64:ff9b::c000:aa".parse().unwrap();
-    phone.handle_translator(now, ACCOUNT, &[record]);
+    phone.handle_translator(now, ACCOUNT, asked, &[record]);
     call_from(&mut phone, now, &["2001:db8::1"]);
     let asked = pass(&mut phone, now, Duration::from_millis(300)).asked;
     let translated = address("[64:ff9b::c000:205]:3478");
@@ -270,9 +272,62 @@ fn on_a_network_with_ipv6_alone_a_server_by_its_ipv4_address_is_reached_through_
 
     // Where IPv4 is spoken there is nothing to translate.
     let mut phone = self::phone(now, servers(), RelayUse::WhenNeeded);
+    assert_eq!(translator_asked_for(&mut phone), None);
+}
+
+/// By what the phone asks for its network's translator.
+fn translator_asked_for(phone: &mut Phone) -> Option<LookupId> {
+    let mut asked = None;
     while let Some(output) = phone.poll_output() {
-        assert!(!matches!(output, Output::FindTranslator { .. }));
+        if let Output::FindTranslator { account, id } = output {
+            assert_eq!(account, ACCOUNT);
+            asked = Some(id);
+        }
     }
+    asked
+}
+
+#[test]
+fn what_is_found_late_about_an_accounts_old_servers_is_not_taken_for_its_new_ones() {
+    let now = Instant::now();
+    let mut phone = phone(now, vec![turn("turn:old.test")], RelayUse::WhenNeeded);
+    let old = wants(&mut phone).questions.remove(0).id;
+    phone.remove_account(now, ACCOUNT);
+    let servers = vec![turn("turn:new.test")];
+    add_account(&mut phone, "192.0.2.1:5060", servers, RelayUse::WhenNeeded);
+    let new = wants(&mut phone).questions.remove(0).id;
+    call(&mut phone, now);
+    let (wrong, right) = (address("192.0.2.6:3478"), address("192.0.2.7:3478"));
+    phone.handle_server(now, ACCOUNT, old, &[wrong]);
+    let asked = wants(&mut phone).asked;
+    assert!(asked.is_empty(), "the old server is asked: {asked:?}");
+    phone.handle_server(now, ACCOUNT, new, &[right]);
+    phone.handle_server(now, ACCOUNT, old, &[wrong]);
+    let asked = pass(&mut phone, now, Duration::from_millis(300)).asked;
+    assert!(!asked.is_empty() && asked.iter().all(|to| *to == right));
+}
+
+#[test]
+fn the_translator_of_a_network_that_was_left_is_not_taken_for_one_here() {
+    let now = Instant::now();
+    let own = "[2001:db8::1]:5060";
+    let servers = || vec![turn("turn:192.0.2.5")];
+    let mut phone = phone_at(now, own, servers(), RelayUse::WhenNeeded);
+    let old = translator_asked_for(&mut phone).unwrap();
+    phone.remove_account(now, ACCOUNT);
+    add_account(&mut phone, own, servers(), RelayUse::WhenNeeded);
+    let new = translator_asked_for(&mut phone).unwrap();
+    phone.handle_translator(now, ACCOUNT, new, &["64:ff9b::c000:aa".parse().unwrap()]);
+    phone.handle_translator(
+        now,
+        ACCOUNT,
+        old,
+        &["2001:db8:64::c000:aa".parse().unwrap()],
+    );
+    call_from(&mut phone, now, &["2001:db8::1"]);
+    let asked = pass(&mut phone, now, Duration::from_millis(300)).asked;
+    let translated = address("[64:ff9b::c000:205]:3478");
+    assert!(!asked.is_empty() && asked.iter().all(|to| *to == translated));
 }
 
 #[test]
