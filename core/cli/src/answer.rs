@@ -11,7 +11,7 @@ use crate::args::{AnswerArgs, Rejection};
 use crate::exit::Exit;
 use crate::follow::{End, Follow, follow};
 use crate::report::Report;
-use crate::{Failure, account, audio, signals, start_engine};
+use crate::{Failure, account, audio, keyboard, signals, start_engine};
 
 /// Waits for calls and answers, or refuses, each.
 pub async fn run(config: EngineConfig, args: &AnswerArgs, report: &Report) -> Result<(), Failure> {
@@ -28,6 +28,7 @@ pub async fn run(config: EngineConfig, args: &AnswerArgs, report: &Report) -> Re
 async fn wait(engine: &Engine, args: &AnswerArgs, report: &Report) -> Result<(), Failure> {
     let mut events = engine.events();
     let used = account::add(engine, &args.account, None, report).await?;
+    keyboard::listen();
     account::sign_in(engine, &used, &mut events, report).await?;
     report.listening(used.local);
     let mut taken = 0;

@@ -8,7 +8,7 @@ use crate::args::CallArgs;
 use crate::exit::Exit;
 use crate::follow::{Follow, follow};
 use crate::report::Report;
-use crate::{Failure, account, audio, start_engine};
+use crate::{Failure, account, audio, keyboard, start_engine};
 
 /// Places the call and stays until it ends.
 pub async fn run(
@@ -33,6 +33,7 @@ async fn place(
 ) -> Result<(), Failure> {
     let mut events = engine.events();
     let used = account::add(engine, &args.account, Some(&args.target), report).await?;
+    keyboard::listen();
     account::sign_in(engine, &used, &mut events, report).await?;
     let call = engine
         .place_call(used.id, &args.target, sound)

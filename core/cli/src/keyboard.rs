@@ -4,15 +4,19 @@
 
 use std::io::{BufRead, IsTerminal};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc};
 
 /// Lines that wait; somebody who types more than this ahead has lost the rest.
 const WAITING: usize = 8;
+/// How often somebody in the background looks whether the terminal is theirs again.
+const BACKGROUND: Duration = Duration::from_secs(1);
 
 static LINES: OnceLock<Mutex<mpsc::Receiver<String>>> = OnceLock::new();
 
-/// Reads from now on, on a thread of its own that ends with the program.
+/// Reads from now on, on a thread of its own that ends with the program. Not before a password was asked for: of two
+/// who read a terminal it would be the first who gets it.
 pub fn listen() {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() {
@@ -23,10 +27,31 @@ pub fn listen() {
         return;
     }
     std::thread::spawn(move || {
-        for line in stdin.lock().lines().map_while(Result::ok) {
-            let _ = typed.try_send(line);
+        if !fail_in_background() {
+            return;
+        }
+        for line in stdin.lock().lines() {
+            match line {
+                Ok(line) => {
+                    let _ = typed.try_send(line);
+                }
+                Err(_) => std::thread::sleep(BACKGROUND),
+            }
         }
     });
+}
+
+/// Who reads a terminal in the background is stopped as a whole, unless the reading thread blocks the signal for it:
+/// then reading fails (POSIX.1-2024, Terminal Access Control, 11.1.4). False when that cannot be had.
+#[cfg(unix)]
+fn fail_in_background() -> bool {
+    use nix::sys::signal::{SigSet, Signal};
+    SigSet::from(Signal::SIGTTIN).thread_block().is_ok()
+}
+
+#[cfg(not(unix))]
+fn fail_in_background() -> bool {
+    true
 }
 
 /// The next line; never comes where nobody types. May be given up at any time.

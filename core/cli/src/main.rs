@@ -79,7 +79,6 @@ fn run(cli: &Cli, report: &Report) -> Result<(), Failure> {
     }
     let result = runtime.block_on(async {
         signals::listen();
-        keyboard::listen();
         match &cli.command {
             Command::Call(args) => call::run(config, args, report).await,
             Command::Answer(args) => answer::run(config, args, report).await,
