@@ -317,13 +317,11 @@ fn the_translator_of_a_network_that_was_left_is_not_taken_for_one_here() {
     phone.remove_account(now, ACCOUNT);
     add_account(&mut phone, own, servers(), RelayUse::WhenNeeded);
     let new = translator_asked_for(&mut phone).unwrap();
-    phone.handle_translator(now, ACCOUNT, new, &["64:ff9b::c000:aa".parse().unwrap()]);
-    phone.handle_translator(
-        now,
-        ACCOUNT,
-        old,
-        &["2001:db8:64::c000:aa".parse().unwrap()],
-    );
+    let here = ["64:ff9b::c000:aa".parse().unwrap()];
+    let there = ["2001:db8:64::c000:aa".parse().unwrap()];
+    for (id, records) in [(old, &there), (new, &here), (old, &there)] {
+        phone.handle_translator(now, ACCOUNT, id, records);
+    }
     call_from(&mut phone, now, &["2001:db8::1"]);
     let asked = pass(&mut phone, now, Duration::from_millis(300)).asked;
     let translated = address("[64:ff9b::c000:205]:3478");
