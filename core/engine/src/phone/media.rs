@@ -170,6 +170,7 @@ impl ActiveCall {
                 tracing::warn!(call = %self.id(), %error, "media goes on as it was");
             }
         }
+        self.note_answered_way();
     }
 
     pub(super) fn take_media_outputs(&mut self, now: Instant, desk: &mut Desk) -> bool {

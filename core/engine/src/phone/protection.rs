@@ -102,13 +102,20 @@ impl ActiveCall {
         if !refused_media || !wanted {
             return false;
         }
-        let (Some(local), Some(protection)) = (self.local_transport(), self.protections.front())
-        else {
+        let next = self.protections.front().copied();
+        let (Some(local), Some(protection)) = (self.local_transport(), next) else {
             return false;
         };
         tracing::info!(call = %self.id(), ?protection, "media refused; offered once more");
         // What forks of the first try said is void.
+        let started_over = self.media.as_mut().map(|media| media.start_over(now));
+        if let Some(Err(error)) = started_over {
+            tracing::warn!(call = %self.id(), %error, "not offered once more");
+            return false;
+        }
         self.negotiated = None;
+        self.way.start_over();
+        self.forget_certificates(desk);
         self.waiting = Waiting::ToDialAgain;
         match protection {
             // Who insists on keys by DTLS is a browser, most likely, and does nothing without ICE.

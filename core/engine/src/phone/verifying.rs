@@ -135,6 +135,22 @@ impl ActiveCall {
         });
     }
 
+    /// The call is placed again: whoever showed a certificate so far is not who is called next.
+    pub(super) fn forget_certificates(&mut self, desk: &mut Desk) {
+        let (next, was_shown) = match self.verifying {
+            Verifying::Nothing => (Verifying::Nothing, false),
+            Verifying::Derived => (Verifying::Nothing, true),
+            Verifying::TakenBack => (Verifying::Never, true),
+            // The phrase of the one before would come, and be taken for the next one's.
+            Verifying::Deriving | Verifying::Never => (Verifying::Never, false),
+        };
+        self.take_phrase_back();
+        self.verifying = next;
+        if was_shown {
+            self.publish(desk);
+        }
+    }
+
     fn take_phrase(&mut self, phrase: Option<SafetyPhrase>, desk: &mut Desk) {
         if self.verifying != Verifying::Deriving {
             return;
@@ -237,6 +253,26 @@ mod tests {
         assert!(derive(&mut phone, now).is_empty());
         assert_eq!(shown(&phone), (false, Trust::Unverified));
         assert_eq!(phone.verify(now, &call, true), Err(PhoneError::NoPhrase));
+    }
+
+    #[test]
+    fn who_is_called_next_gets_a_phrase_of_its_own_and_never_that_of_the_one_before() {
+        let now = Instant::now();
+        let (mut phone, call) = testing::calling(now);
+        secured(&mut phone, now, &call, 2);
+        derive(&mut phone, now);
+        let forgets = |phone: &mut Phone| {
+            phone.with_call(now, &call, ActiveCall::forget_certificates);
+            phone.calls().next().unwrap().safety_phrase.is_none()
+        };
+        assert!(forgets(&mut phone));
+        secured(&mut phone, now, &call, 3);
+        // Its phrase is still being made when the call is placed again.
+        assert!(forgets(&mut phone));
+        assert_eq!(derive(&mut phone, now), [(fingerprint(1), fingerprint(3))]);
+        secured(&mut phone, now, &call, 4);
+        assert!(derive(&mut phone, now).is_empty());
+        assert!(phone.calls().next().unwrap().safety_phrase.is_none());
     }
 
     #[test]

@@ -47,6 +47,14 @@ impl Way {
         let times = [self.restart_at, self.gathering.poll_timeout()];
         times.into_iter().flatten().min()
     }
+
+    /// Nobody is called any more; what was gathered stays.
+    pub(super) fn start_over(&mut self) {
+        *self = Self {
+            gathering: self.gathering,
+            ..Self::default()
+        };
+    }
 }
 
 impl ActiveCall {
@@ -57,10 +65,26 @@ impl ActiveCall {
             .is_some_and(|agreed| agreed.ice.is_some())
     }
 
-    /// Both sides said yes to each other: the way counts once it is open.
+    /// Both sides said yes to each other: the way counts once it is open, and no other fork takes it over.
     pub(super) fn agree_on_way(&mut self, now: Instant) {
         self.way.agreed = true;
+        if let Some(media) = &mut self.media {
+            media.settle();
+        }
         self.note_way(now);
+    }
+
+    /// An answer came. Before the accept it may be another fork's, and what is known of the way to the one before says
+    /// nothing of this one's.
+    pub(super) fn note_answered_way(&mut self) {
+        let Some(media) = self.media.as_ref().filter(|_| !self.way.agreed) else {
+            return;
+        };
+        self.way.connected = media.is_connected();
+        self.way.secured = media
+            .encryption()
+            .is_some_and(|encryption| encryption != Encryption::None);
+        self.way.lost &= self.way.connected;
     }
 
     /// Says that media can flow, if it can.
@@ -87,6 +111,7 @@ impl ActiveCall {
             TransportEvent::Candidate(_) => self.note_candidate(now, desk),
             TransportEvent::Connected => {
                 self.way.connected = true;
+                self.way.lost = false;
                 self.note_way(now);
             }
             TransportEvent::Secured { certificates, .. } => {

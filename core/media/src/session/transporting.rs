@@ -84,6 +84,38 @@ impl MediaSession {
         Ok(())
     }
 
+    /// The call is accepted: whoever answered last is its peer for good. Until then several ends may answer one offer,
+    /// as where it is forked, each with keys and ICE of its own, and the last one counts; from now on other ICE comes
+    /// by a [`restart`](MediaSession::restart) only.
+    pub fn settle(&mut self) {
+        self.transport.settle();
+    }
+
+    /// Nobody who answered so far is the call's peer, and the next offer is a new one: with new keys and new ICE
+    /// credentials, to be told as [`MediaSession::local_transport`] says from now on. The sockets stay, and the
+    /// addresses found.
+    ///
+    /// # Errors
+    /// The agent cannot be set up; the session is then as it was.
+    pub fn start_over(&mut self, now: Instant) -> Result<(), TransportFailure> {
+        if self.phase == Phase::Closed {
+            return Ok(());
+        }
+        self.transport.start_over(now, self.entropy.as_mut())?;
+        self.phase = Phase::New;
+        self.negotiated = None;
+        self.receive.clear();
+        self.receiver.pause();
+        self.liveness.expect_media(now, false);
+        self.drain(now);
+        Ok(())
+    }
+
+    /// Whether there is a way to the peer, as [`TransportEvent::Connected`](crate::TransportEvent::Connected) told.
+    pub const fn is_connected(&self) -> bool {
+        self.transport.is_connected()
+    }
+
     /// Whether the peer's new `description` restarts ICE, so that [`MediaSession::restart`] has to come before the
     /// answer.
     pub fn is_restarted_by(&self, description: &IceDescription) -> bool {

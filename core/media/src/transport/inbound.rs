@@ -111,8 +111,9 @@ impl Transport {
         let Protection::Dtls(associations) = &mut self.protection else {
             return Err(Unused::Malformed);
         };
+        let ice = self.ice.as_ref().filter(|_| !self.bypassed);
         // Without ICE the first packet shows where the peer is, as it does for media.
-        let known = match &self.ice {
+        let known = match ice {
             Some(ice) => ice.knows(path),
             None => self.fixed.handle_dtls(now, component, path.remote) == Verdict::Peer,
         };
@@ -131,7 +132,7 @@ impl Transport {
         is_rtcp: bool,
         bytes: &[u8],
     ) -> Result<(), Unused> {
-        let known = self.ice.as_ref().is_none_or(|ice| ice.knows(path));
+        let known = self.ice_in_use().is_none_or(|ice| ice.knows(path));
         match self.protection.open(component, is_rtcp, bytes)? {
             // Keys prove more than an address does; without keys the address is all there is.
             Opened::Packet(_) if !known && !self.protection.authenticates() => Err(Unused::Foreign),
@@ -162,7 +163,7 @@ impl Transport {
             .routes
             .find(&packet.header)
             .ok_or(Unused::UnknownPayload)?;
-        match &mut self.ice {
+        match self.ice.as_mut().filter(|_| !self.bypassed) {
             Some(ice) => ice.heard(now, path, Pulse::Media),
             None => match self.fixed.handle_rtp(now, path.remote, packet.header.ssrc) {
                 Verdict::Peer => {}
@@ -182,7 +183,7 @@ impl Transport {
     ) -> Result<(), Unused> {
         let items = parse_rtcp(packet).ok_or(Unused::Malformed)?;
         let ssrc = items.first().map_or(0, RtcpItem::ssrc);
-        match &mut self.ice {
+        match self.ice.as_mut().filter(|_| !self.bypassed) {
             Some(ice) => ice.heard(now, path, Pulse::Sign),
             None => match self.fixed.handle_rtcp(now, component, path.remote, ssrc) {
                 Verdict::Peer => {}

@@ -14,6 +14,7 @@ pub(crate) mod demux;
 pub mod dtls;
 mod event;
 mod fixed;
+mod forks;
 pub(crate) mod ice;
 mod inbound;
 mod latch;
@@ -90,8 +91,12 @@ pub(crate) struct Transport {
     gatherer: Option<Gatherer>,
     relay_only: bool,
     fixed: FixedPath,
-    /// From gathering on, unless the peer turns out to have none.
+    /// From gathering on, unless the call is accepted and its peer has none.
     ice: Option<IceLink>,
+    /// Who answered last has no ICE: it stands by for another end, and packets go to fixed addresses.
+    bypassed: bool,
+    /// The call is accepted: nobody else may answer any more.
+    settled: bool,
     agreed: Option<AgreedSecurity>,
     protection: Protection,
     /// Packets that came before their keys, and their way.
@@ -121,6 +126,8 @@ impl Transport {
             gatherer: None,
             fixed: FixedPath::default(),
             ice: None,
+            bypassed: false,
+            settled: false,
             agreed: None,
             protection: Protection::Open { plain: false },
             early: EarlyPackets::default(),
@@ -270,12 +277,19 @@ impl Transport {
         terms: &Negotiated,
         streams: Vec<Route>,
     ) -> Result<(), TransportFailure> {
-        let kept = self.agreed.as_ref() == Some(&terms.security);
-        if !kept {
+        let other_end = self.is_of_other_end(terms);
+        let kept = !other_end && self.agreed.as_ref() == Some(&terms.security);
+        let protection = if kept {
+            None
+        } else {
             let both = !terms.rtcp_mux;
             let certificate = self.config.certificate.as_ref();
             let dtls = self.dtls_with(terms);
-            let protection = Protection::of(now, &terms.security, certificate, dtls, both)?;
+            let security = &terms.security;
+            Some(Protection::of(now, security, certificate, dtls, both)?)
+        };
+        self.agree_on_way(now, terms, other_end)?;
+        if let Some(protection) = protection {
             self.protection = protection;
             self.agreed = Some(terms.security.clone());
         }
@@ -283,7 +297,6 @@ impl Transport {
         self.rtcp_mux = terms.rtcp_mux;
         self.fixed
             .set_signalled(terms.remote_rtp, terms.remote_rtcp);
-        self.agree_on_way(now, terms)?;
         if !kept && self.protection.is_ready() {
             self.secured(None);
         }
@@ -310,27 +323,9 @@ impl Transport {
             AgreedSecurity::Sdes { .. } | AgreedSecurity::Plain => None,
         };
         DtlsConfig {
-            cookie: cookie.filter(|_| terms.ice.is_some()),
+            cookie: cookie.filter(|_| terms.ice.is_some() && self.ice.is_some()),
             ..self.config.dtls
         }
-    }
-
-    fn agree_on_way(&mut self, now: Instant, terms: &Negotiated) -> Result<(), TransportFailure> {
-        match (&terms.ice, &mut self.ice) {
-            (Some(remote), Some(ice)) => {
-                if terms.rtcp_mux {
-                    ice.share_port();
-                }
-                ice.agree(now, &remote.description, remote.controlling)?;
-            }
-            // A peer without ICE, or an intermediary that did not understand it.
-            (None, _) => self.ice = None,
-            (Some(_), None) => {}
-        }
-        if self.ice.is_none() && !std::mem::replace(&mut self.connected, true) {
-            self.event(TransportEvent::Connected);
-        }
-        Ok(())
     }
 
     /// A candidate of the peer's that came later. `fragment`: its generation's, where it was told.

@@ -57,7 +57,7 @@ impl Transport {
 
     /// The way that holds now.
     pub(super) fn path(&self, now: Instant, component: Component) -> Option<Path> {
-        if let Some(ice) = &self.ice {
+        if let Some(ice) = self.ice_in_use() {
             return ice.path(now, component);
         }
         let remote = self.fixed.target(component)?;
@@ -145,7 +145,10 @@ impl Transport {
         while let Some(event) = self.ice.as_mut().and_then(IceLink::poll_event) {
             let event = match event {
                 IceEvent::FirstPath => continue,
-                IceEvent::Connected => TransportEvent::Connected,
+                IceEvent::Connected => {
+                    self.connected = true;
+                    TransportEvent::Connected
+                }
                 IceEvent::Switched => TransportEvent::PathChanged,
                 IceEvent::Lost { since } => TransportEvent::PathLost { since },
                 IceEvent::Back => TransportEvent::PathBack,

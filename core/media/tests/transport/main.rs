@@ -9,6 +9,7 @@
 )]
 
 mod figures;
+mod forks;
 mod handover;
 mod hostile;
 mod link;

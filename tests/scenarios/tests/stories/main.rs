@@ -6,6 +6,7 @@ mod basic_call;
 mod changed_protection;
 mod ear;
 mod encryption;
+mod forks;
 mod history;
 mod hold_and_keys;
 mod no_call;

@@ -261,6 +261,33 @@ fn checks_that_overtake_the_signalling_are_kept() {
 }
 
 #[test]
+fn who_forgot_an_end_is_silent_until_another_one_answers_the_same_description() {
+    let mut pair = Pair::with_hosts(90, false);
+    let told = pair.sides[0].link.description().unwrap();
+    let mut other = pair.sides[1].link.description().unwrap();
+    other.username_fragment = "other".to_owned();
+    pair.sides[0].link.agree(pair.now, &other, true).unwrap();
+    pair.run(ms(200));
+    let bob = pair.sides[1].link.description().unwrap();
+    assert!(pair.sides[0].link.is_of_other_end(&bob));
+    assert_eq!(
+        pair.sides[0].link.expects(&bob),
+        Err(IceFault::NoGeneration)
+    );
+    pair.sides[0].link.wait_anew(pair.now).unwrap();
+    let sent = pair.sides[0].sent;
+    pair.run(ms(60_000));
+    assert_eq!((pair.sides[0].sent, sent > 0), (sent, true));
+    assert_eq!(pair.sides[0].link.poll_timeout(), None);
+    assert_eq!(pair.sides[0].events, []);
+    assert_eq!(pair.sides[0].link.description(), Some(told));
+    assert!(!pair.sides[0].link.is_of_other_end(&bob));
+    pair.agree();
+    pair.run(ms(1000));
+    pair.connected();
+}
+
+#[test]
 fn the_next_generation_takes_over_and_the_first_is_closed_after_media_came() {
     let mut pair = Pair::with_hosts(10, false);
     pair.agree();

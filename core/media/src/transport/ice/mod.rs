@@ -10,6 +10,7 @@
 
 pub(crate) mod candidate;
 mod checker;
+mod forks;
 mod generation;
 mod guard;
 pub(crate) mod nat64;
@@ -144,6 +145,8 @@ pub(crate) struct IceLink {
     /// The number of the one that is sent on.
     active: u32,
     both_components: bool,
+    /// The same before anybody said that it shares the RTP port.
+    offers_both: bool,
     controlling: Option<bool>,
     pacer: Pacer,
     events: VecDeque<IceEvent>,
@@ -168,6 +171,7 @@ impl IceLink {
             generations: Vec::new(),
             active: 1,
             both_components,
+            offers_both: both_components,
             controlling: None,
             pacer: Pacer::new(now),
             events: VecDeque::new(),
@@ -185,20 +189,30 @@ impl IceLink {
         number: u32,
         entropy: &mut dyn Entropy,
     ) -> Result<(), IceFault> {
+        let credentials = Credentials::random(entropy);
+        let generation = self.generation(now, number, credentials, self.both_components)?;
+        self.generations.push(generation);
+        Ok(())
+    }
+
+    fn generation(
+        &self,
+        now: Instant,
+        number: u32,
+        local: Credentials,
+        both_components: bool,
+    ) -> Result<Generation, IceFault> {
         let wait = if self.config.relay_only {
             Duration::ZERO
         } else {
             RELAY_WAIT
         };
-        let credentials = Credentials::random(entropy);
         let provider = self.provider.clone();
-        let both = self.both_components;
-        let mut generation = Generation::new(now, number, credentials, both, wait, provider)?;
+        let mut generation = Generation::new(now, number, local, both_components, wait, provider)?;
         for local in self.locals.iter().filter(|local| !local.leaving) {
             generation.add_local(&local.candidate);
         }
-        self.generations.push(generation);
-        Ok(())
+        Ok(generation)
     }
 
     /// A generation beside those there are. One that waits for its answer, or has found nothing so far, makes room.

@@ -99,6 +99,12 @@ impl Pacer {
         (waiting > 0).then(|| self.free + SPACING * waiting)
     }
 
+    /// Drops all that waits.
+    pub(super) fn clear(&mut self) {
+        self.answers.clear();
+        self.requests.clear();
+    }
+
     /// Drops what was to leave from `local`.
     pub(super) fn forget(&mut self, local: SocketAddr) {
         self.answers.retain(|message| message.path.local != local);
