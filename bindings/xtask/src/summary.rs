@@ -16,6 +16,8 @@ pub struct Row {
     pub skipped: u64,
     /// The tests that failed, by name.
     pub failures: Vec<String>,
+    /// The tests that failed at first, and passed when they were tried again.
+    pub saved: Vec<String>,
     /// Why something was skipped or failed, or what should be known of a pass.
     pub reason: String,
     pub took: Duration,
@@ -77,29 +79,27 @@ pub fn count_tests(printed: &str) -> Row {
     row
 }
 
-/// What holds after the tests that failed had a second try: passed now is passed, and said so.
-pub fn second_try(first: Row, second: &Row) -> Row {
-    let saved: Vec<String> = first
-        .failures
-        .iter()
-        .filter(|name| !second.failures.contains(name))
-        .cloned()
-        .collect();
-    // A second try that did not run all of them proves nothing.
-    if second.passed + second.failed != first.failed {
-        return first;
+/// What holds after the tests that failed were tried again: passed now is passed, and said so.
+pub fn another_try(before: Row, again: &Row) -> Row {
+    // One that did not run all of them proves nothing.
+    if again.passed + again.failed != before.failed {
+        return before;
     }
-    let mut reason = second.failures.join(", ");
+    let holds = |name: &&String| !again.failures.contains(name);
+    let mut saved = before.saved;
+    saved.extend(before.failures.iter().filter(holds).cloned());
+    let mut reason = again.failures.join(", ");
     if !saved.is_empty() {
         let gap = if reason.is_empty() { "" } else { "; " };
-        reason = format!("{reason}{gap}at the second try: {}", saved.join(", "));
+        reason = format!("{reason}{gap}at a further try: {}", saved.join(", "));
     }
     Row {
-        passed: first.passed + second.passed,
-        failed: second.failed,
-        failures: second.failures.clone(),
+        passed: before.passed + again.passed,
+        failed: again.failed,
+        failures: again.failures.clone(),
+        saved,
         reason,
-        ..first
+        ..before
     }
 }
 
@@ -254,17 +254,26 @@ test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; fin
     }
 
     #[test]
-    fn a_second_try_counts_what_holds_then_and_hides_nothing() {
+    fn another_try_counts_what_holds_then_and_hides_nothing() {
         let first = count_tests(TWO_BINARIES);
         let passed = count_tests("test two::breaks ... ok\ntest result: ok. 1 passed; 0 failed;");
-        let row = second_try(first.clone(), &passed);
+        let row = another_try(first.clone(), &passed);
         assert_eq!((row.passed, row.failed), (14, 0));
-        assert_eq!(row.reason, "at the second try: two::breaks");
+        assert_eq!(row.reason, "at a further try: two::breaks");
         let again = "test two::breaks ... FAILED\ntest result: FAILED. 0 passed; 1 failed;";
-        let row = second_try(first.clone(), &count_tests(again));
+        let row = another_try(first.clone(), &count_tests(again));
         assert_eq!((row.passed, row.failed), (13, 1));
         assert_eq!(row.reason, "two::breaks");
-        assert_eq!(second_try(first.clone(), &count_tests("")), first);
+        assert_eq!(another_try(first.clone(), &count_tests("")), first);
+        // And a third one, of two of which one held at the second.
+        let two = "test a ... FAILED\ntest b ... FAILED\ntest result: FAILED. 1 passed; 2 failed;";
+        let one = "test a ... ok\ntest b ... FAILED\ntest result: FAILED. 1 passed; 1 failed;";
+        let last = "test b ... ok\ntest result: ok. 1 passed; 0 failed;";
+        let row = another_try(count_tests(two), &count_tests(one));
+        assert_eq!(row.reason, "b; at a further try: a");
+        let row = another_try(row, &count_tests(last));
+        assert_eq!((row.passed, row.failed), (3, 0));
+        assert_eq!(row.reason, "at a further try: a, b");
     }
 
     #[test]

@@ -140,3 +140,13 @@ impl Kamailio {
         String::from_utf8_lossy(&asked.stdout).into_owned()
     }
 }
+
+impl Drop for Kamailio {
+    /// Its processes hold its ports as long as one of them lives, and the first one may be slow to end the others.
+    fn drop(&mut self) {
+        self.program.terminate();
+        if self.program.wait(Duration::from_secs(4)).is_none() {
+            self.kill();
+        }
+    }
+}

@@ -63,7 +63,7 @@ fn told(outcome: Result<String, String>) -> Row {
 /// With Swift's phone to call: without it one promise is not kept, whatever the reason.
 fn kotlin(context: &Context) -> Row {
     if let Err(row) = built_for_tests(context) {
-        return row;
+        return *row;
     }
     let phone = context.run(script("swift").arg("--build-only"));
     let mut run = script("kotlin");
@@ -85,13 +85,13 @@ fn kotlin(context: &Context) -> Row {
 fn swift(context: &Context) -> Row {
     match built_for_tests(context) {
         Ok(()) => counted(&context.run(script("swift"))),
-        Err(row) => row,
+        Err(row) => *row,
     }
 }
 
 /// Builds the library with its faults, and what the tests call.
-fn built_for_tests(context: &Context) -> Result<(), Row> {
-    needs::ensure(needs::BUILD).map_err(Row::skipped)?;
+fn built_for_tests(context: &Context) -> Result<(), Box<Row>> {
+    needs::ensure(needs::BUILD).map_err(|why| Box::new(Row::skipped(why)))?;
     let builds: [(&str, &[&str]); 3] = [
         ("tandem-ffi", &["--features", "fault"]),
         ("tandem-bindgen", &[]),
@@ -102,7 +102,7 @@ fn built_for_tests(context: &Context) -> Result<(), Row> {
         let finished = context.run(build.args(options).limit(1800));
         if !finished.ok {
             let why = format!("{package} does not build: {}", finished.why);
-            return Err(Row::check(false, why));
+            return Err(Box::new(Row::check(false, why)));
         }
     }
     Ok(())

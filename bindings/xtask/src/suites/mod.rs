@@ -12,7 +12,7 @@ use crate::process::{Finished, Run, tail};
 use crate::summary::{self, Row};
 use std::fs;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// One row of the summary.
 pub struct Suite {
@@ -26,9 +26,15 @@ pub struct Suite {
 
 /// Suites that a whole run leaves out: they run when their name is typed, as in `cargo xtask test interop/nat`.
 ///
-/// Its calls between networks have not passed often enough in a row on a machine that builds beside them.
-/// A suite becomes part of every run by taking its name off this list, and required by adding it to `.ci/required-suites`.
-const ONLY_WHEN_NAMED: &[&str] = &["interop/nat"];
+/// Their calls have not passed often enough in a row on a machine whose cores others use as well: the sound of a
+/// second without a core is not what was said. A suite becomes part of every run by taking its name off this list, and
+/// required by adding it to `.ci/required-suites`.
+const ONLY_WHEN_NAMED: &[&str] = &[
+    "interop/kamailio",
+    "interop/media",
+    "interop/chromium",
+    "interop/nat",
+];
 
 /// In the order of running: what fails soonest comes first.
 fn all() -> Vec<Suite> {
@@ -44,6 +50,9 @@ fn all() -> Vec<Suite> {
     }
     suites.into_iter().map(|suite| Suite { ..*suite }).collect()
 }
+
+/// Before each further try of what failed in real time.
+const FURTHER_TRIES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(15)];
 
 /// What a suite is given.
 pub struct Context {
@@ -76,22 +85,27 @@ impl Context {
         Row::check(finished.ok, finished.why)
     }
 
-    /// As [`Context::tests`], for tests of phones that talk in real time: what failed has one second try,
-    /// alone. A machine that gives its cores to somebody else for a second breaks a call as a bad network
-    /// would; a fault of ours breaks it twice. `program` makes the run from the arguments for the tests.
+    /// As [`Context::tests`], for tests of phones that talk in real time: what failed is tried again, alone and
+    /// after a pause. A machine that gives its cores to somebody else for a second breaks a call as a bad
+    /// network would; a fault of ours breaks it every time. `program` makes the run from the arguments for the
+    /// tests.
     pub fn real_time_tests(&self, program: impl Fn(&[&str]) -> Run) -> Row {
-        let first = self.tests(program(&[]));
-        if first.failed == 0 || first.failures.is_empty() {
-            return first;
+        let mut row = self.tests(program(&[]));
+        for pause in FURTHER_TRIES {
+            if row.failed == 0 || row.failures.is_empty() {
+                break;
+            }
+            println!("     another try for {}", row.failures.join(", "));
+            std::thread::sleep(pause);
+            let names = row.failures.iter().map(String::as_str);
+            let arguments: Vec<&str> = ["--exact", "--test-threads", "1"]
+                .into_iter()
+                .chain(names)
+                .collect();
+            let again = self.tests(program(&arguments));
+            row = summary::another_try(row, &again);
         }
-        println!("     a second try for {}", first.reason);
-        let names = first.failures.iter().map(String::as_str);
-        let arguments: Vec<&str> = ["--exact", "--test-threads", "1"]
-            .into_iter()
-            .chain(names)
-            .collect();
-        let second = self.tests(program(&arguments));
-        summary::second_try(first, &second)
+        row
     }
 
     /// Runs Rust tests and adds them up. Tests that did not compile are a failure, none a skip.
