@@ -1,5 +1,7 @@
 //! One DTLS association and the guards around it.
 
+mod sending;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use super::cookie::Cookie;
 use super::inbox::{Heard, Inbox, Message};
 use super::record::{
     Fragment, HANDSHAKE, Record, change_cipher_spec_record, check_records, handshake_record,
-    renumber, verify_request, verify_request_cookie,
+    verify_request,
 };
 use super::schedule::{Copies, Retransmission};
 use super::{Certificate, DtlsConfig, DtlsEvent, DtlsFailure, DtlsRole};
@@ -512,93 +514,6 @@ impl DtlsLink {
         self.held.clear();
         self.events.push_back(DtlsEvent::Failed(failure));
     }
-
-    /// Sends the flight again. One in the clear is sent as it was, under new record numbers; one with an encrypted
-    /// Finished has to be written anew by the endpoint, which does that seven times.
-    fn retransmit(&mut self, now: Instant) {
-        self.retransmission.again(now);
-        let clear = |datagram: &Vec<u8>| {
-            let records = check_records(datagram);
-            let mut records = records.iter();
-            records.all(|record| !matches!(record, Record::Protected { .. }))
-        };
-        if !self.retransmission.endpoint_is_spent()
-            && !self.flight.iter().all(clear)
-            && let Some(due) = self.endpoint.poll_timeout(&PEER)
-            && self.endpoint.handle_timeout(PEER, due.max(now)).is_ok()
-        {
-            let flight = self.send(now);
-            if !flight.is_empty() {
-                self.flight = flight;
-                return;
-            }
-        }
-        for mut datagram in self.flight.clone() {
-            let first = first_number(&datagram);
-            let step = self.numbering.next.saturating_sub(first);
-            if let Some(highest) = renumber(&mut datagram, step) {
-                let step = highest
-                    .saturating_add(1)
-                    .saturating_sub(self.numbering.next);
-                self.numbering.next = self.numbering.next.saturating_add(step);
-                self.numbering.offset = self.numbering.offset.saturating_add(step);
-            }
-            self.transmit(now, datagram);
-        }
-    }
-
-    /// Sends what the endpoint has written; if that is a new flight, its timer begins.
-    fn send_flight(&mut self, now: Instant) {
-        let flight = self.send(now);
-        let Some(first) = flight.first() else {
-            return;
-        };
-        if let Some(cookie) = verify_request_cookie(first) {
-            // The request for the cookie is repeated when the hello is, never by itself (RFC 6347 §4.2.1).
-            self.inbox.expect_cookie(cookie);
-            self.retransmission.stop();
-        } else if self.state == LinkState::Handshaking {
-            self.retransmission.start(now);
-        }
-        self.flight = flight;
-    }
-
-    /// Sends what the endpoint has written and returns it.
-    fn send(&mut self, now: Instant) -> Vec<Vec<u8>> {
-        let mut sent = Vec::new();
-        while let Some(transmit) = self.endpoint.poll_transmit() {
-            let mut datagram = transmit.message.to_vec();
-            // The endpoint asks for the cookie of a client that has already shown it.
-            let is_asked = matches!(self.inbox.heard(), Heard::Nothing | Heard::Greeted);
-            if !is_asked && verify_request_cookie(&datagram).is_some() {
-                continue;
-            }
-            if let Some(highest) = renumber(&mut datagram, self.numbering.offset) {
-                self.numbering.next = self.numbering.next.max(highest.saturating_add(1));
-            }
-            sent.push(datagram.clone());
-            self.transmit(now, datagram);
-        }
-        sent
-    }
-
-    fn transmit(&mut self, now: Instant, datagram: Vec<u8>) {
-        if self.config.second_copies {
-            self.copies.push(now, &datagram);
-        }
-        self.push_outgoing(datagram);
-    }
-
-    fn push_outgoing(&mut self, datagram: Vec<u8>) {
-        if self.outgoing.len() < MAX_OUTGOING {
-            self.outgoing.push_back(datagram);
-        }
-    }
-
-    /// Drops what the endpoint has written.
-    fn discard(&mut self) {
-        while self.endpoint.poll_transmit().is_some() {}
-    }
 }
 
 fn new_inbox(role: DtlsRole, config: DtlsConfig) -> Inbox {
@@ -617,13 +532,5 @@ fn whole(kind: u8, body: &[u8]) -> Fragment<'_> {
         sequence: 0,
         offset: 0,
         body,
-    }
-}
-
-/// The number of a datagram's first record.
-fn first_number(datagram: &[u8]) -> u64 {
-    match datagram {
-        [_, _, _, _, _, a, b, c, d, e, f, ..] => u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]),
-        _ => 0,
     }
 }
