@@ -176,7 +176,7 @@ fn is_version_0((letter, value): (&str, &str)) -> bool {
 
 /// `username id version IN IP4 address`; a username with spaces is forgiven.
 fn parse_origin(value: &str) -> Option<Origin> {
-    let mut words: Vec<&str> = value.split_ascii_whitespace().collect();
+    let mut words: Vec<&str> = value.split_whitespace().collect();
     let address = words.pop()?.to_owned();
     let address_type = words.pop()?.to_owned();
     let _network = words.pop()?;
@@ -197,7 +197,7 @@ fn parse_origin(value: &str) -> Option<Origin> {
 
 /// `IN IP4 address`.
 fn parse_connection(value: &str) -> Option<Connection> {
-    let mut words = value.split_ascii_whitespace();
+    let mut words = value.split_whitespace();
     let (_network, address_type, address) = (words.next()?, words.next()?, words.next()?);
     Some(Connection {
         address_type: address_type.to_owned(),
@@ -219,7 +219,7 @@ fn parse_attribute(value: &str) -> Option<Attribute> {
 
 /// `audio 49170/2 RTP/AVP 0 8 97`.
 fn parse_media(value: &str, bad: SdpError) -> Result<MediaSection, SdpError> {
-    let mut words = value.split_ascii_whitespace();
+    let mut words = value.split_whitespace();
     let (Some(media), Some(ports), Some(protocol)) = (words.next(), words.next(), words.next())
     else {
         return Err(bad);
